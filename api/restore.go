@@ -56,13 +56,15 @@ type Plan struct {
 	Snapshot string        `json:"snapshot"` // the ID; Request may leave it open
 	Files    []PlannedFile `json:"files"`
 	Steps    []PlanStep    `json:"steps"`
-	Commands []string      `json:"commands"` // of all steps, exactly as typed; TICKET stands for a one-time name
+	Commands []string      `json:"commands"` // of all steps, exactly as typed; TICKET stands for a one-time name, PASSWORD for its password
 	Bytes    int64         `json:"bytes"`    // to copy
 	Space    []Space       `json:"space"`
 	Notes    []string      `json:"notes"`
 	Refusals []Problem     `json:"refusals"` // why it cannot be carried out; then it has no steps
 	Server   string        `json:"server"`   // our address in the copy commands
 	VRF      string        `json:"vrf,omitempty"`
+	CopyBy   string        `json:"copy_by,omitempty"` // CopySCP or CopyHTTPS; empty: CopyTFTP
+	Port     uint16        `json:"port,omitempty"`    // TCP port of our HTTPS server
 	Seen     Seen          `json:"seen"`
 	Digest   string        `json:"digest"` // as Sum computes it
 }
@@ -110,7 +112,7 @@ const (
 // PlanStep is one step of a plan.
 type PlanStep struct {
 	Kind      string   `json:"kind"`
-	Commands  []string `json:"commands"`            // exactly as typed; TICKET stands for a one-time name
+	Commands  []string `json:"commands"`            // exactly as typed; TICKET stands for a one-time name, PASSWORD for its password
 	Path      string   `json:"path,omitempty"`      // on the device
 	Size      int64    `json:"size,omitempty"`      // bytes of the file; -1: not known
 	FileKind  string   `json:"file_kind,omitempty"` // KindImage, …

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"flashwarden/api"
@@ -15,7 +16,9 @@ import (
 // Restorer returns the runner of restores. The node must have been started.
 func (n *runs) Restorer() *restore.Runner {
 	c := n.opts.Config
+	port, certificate := n.server.httpsServer()
 	return &restore.Runner{
+		Way: n.wayToDevice, SCPPort: n.server.scpPort(), HTTPSPort: port, HTTPSCertificate: certificate,
 		Dial: func(ctx context.Context, d api.Device) (restore.Device, error) {
 			return n.logins.DialToTransfer(ctx, d)
 		},
@@ -23,6 +26,19 @@ func (n *runs) Restorer() *restore.Runner {
 		Advertise: c.TFTP.Advertise, Stall: c.Backup.StallTimeout,
 		Listen: n.server.Port(), Ports: c.TFTP.PortRange.String(), Log: n.opts.Log, Note: n.noteRestore,
 	}
+}
+
+// wayToDevice is the transport by which a device fetches files: the one that its backups found, or the first
+// one that they may use. scp-pull moves no file to a device; where nothing else is allowed it is TFTP.
+func (n *runs) wayToDevice(ctx context.Context, d api.Device) string {
+	ways := slices.DeleteFunc(slices.Clone(n.ways(d)), func(way string) bool { return way == api.CopySCPPull })
+	if len(ways) == 0 {
+		return api.CopyTFTP
+	}
+	if known, err := n.Catalog.CopyWay(ctx, d.Name); err == nil && slices.Contains(ways, known.Way) {
+		return known.Way
+	}
+	return ways[0]
 }
 
 // noteWithin is how long a restore waits for the catalog to take a note.

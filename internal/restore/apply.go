@@ -12,7 +12,6 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
 	"flashwarden/internal/cause"
-	"flashwarden/internal/transfer"
 )
 
 // outcome is what the steps of a plan have done so far. Each step takes the
@@ -131,10 +130,10 @@ func (r *Runner) apply(ctx context.Context, d api.Device, sel Selection, p api.P
 	if err != nil {
 		return done, err
 	}
-	if err := unchanged(p, v, r.via(d, l)); err != nil {
+	if err := unchanged(p, v, r.way(ctx, d, l)); err != nil {
 		return done, err
 	}
-	again, err := r.plan(ctx, l, planning{device: d, request: cleaned(p.Request, d.Name), selection: sel, view: v, via: r.via(d, l)})
+	again, err := r.plan(ctx, l, planning{device: d, request: cleaned(p.Request, d.Name), selection: sel, view: v, via: r.way(ctx, d, l)})
 	if err == nil {
 		err = confirmed(p, again)
 	}
@@ -152,10 +151,10 @@ func (r *Runner) apply(ctx context.Context, d api.Device, sel Selection, p api.P
 }
 
 // unchanged refuses a plan for a device that is no longer as the plan saw it.
-func unchanged(p api.Plan, now view, way transfer.TFTP) error {
+func unchanged(p api.Plan, now view, way way) error {
 	differences := changed(p, now)
-	if way.Server.String() != p.Server || way.VRF != p.VRF {
-		differences = append(differences, fmt.Sprintf("it reaches this host at %s %s; the plan has %s %s", way.Server, way.VRF, p.Server, p.VRF))
+	if then := wayOf(p); then != way.documented() {
+		differences = append(differences, fmt.Sprintf("files now take %s; the plan has %s", way, then))
 	}
 	if _, short := room(now, p.Steps); short != nil {
 		differences = append(differences, "there is no longer enough space for "+short.Path)

@@ -149,7 +149,7 @@ func (a application) offer(ctx context.Context, s api.PlanStep) (*spool.Ticket, 
 	blob, err := a.Vault.OpenBlob(context.WithoutCancel(ctx), s.SHA256)
 	var ticket *spool.Ticket
 	if err == nil {
-		ticket, err = a.Spool.Offer(ctx, blob, spool.Offer{Device: a.line.RemoteAddr(), SHA256: s.SHA256, Deadline: time.Now().Add(requestWithin)})
+		ticket, err = a.Spool.Offer(ctx, blob, spool.Offer{Device: a.line.RemoteAddr(), SHA256: s.SHA256, Deadline: time.Now().Add(requestWithin), Secret: a.plan.CopyBy != ""})
 	}
 	switch {
 	case err == nil:
@@ -162,13 +162,14 @@ func (a application) offer(ctx context.Context, s api.PlanStep) (*spool.Ticket, 
 	return nil, cause.Wrap(cause.VaultError, err, "offer "+s.Path, checkData(a.plan.Request.Device))
 }
 
+// via is the transport of the plan.
+func (a application) via() transfer.Transport { return wayOf(a.plan).transport(a.Runner) }
+
 // transfer makes one copy, and takes a new line if the copy completed after the
 // old one was lost.
 func (a application) transfer(ctx context.Context, s api.PlanStep, toDevice bool, ticket *spool.Ticket) (*spool.File, error) {
-	way := via(a.plan)
-	way.Listen, way.Ports = a.Listen, a.Ports
 	out, err := transfer.Transfer{
-		Session: a.line, Via: way, Path: s.Path, ToDevice: toDevice, Overwrite: s.Overwrite, Ticket: ticket,
+		Session: a.line, Via: a.via(), Path: s.Path, ToDevice: toDevice, Overwrite: s.Overwrite, Ticket: ticket,
 		Name: a.plan.Request.Device, Stall: a.Stall,
 		Moved: func(bytes int64) {
 			a.line.report(api.Event{Step: api.StepCopy, File: s.Path, Bytes: bytes, Size: ticket.Size, Retransmits: ticket.Evidence().Retransmits})
@@ -229,7 +230,7 @@ func (a application) proveByReading(ctx context.Context, s api.PlanStep, done ou
 
 // readBack has the device send a file, and returns its SHA-256.
 func (a application) readBack(ctx context.Context, s api.PlanStep) (sha256 string, err error) {
-	ticket := a.Spool.Expect(a.line.RemoteAddr(), s.Size, time.Now().Add(requestWithin))
+	ticket := a.via().Expect(a.Spool, a.line.RemoteAddr(), s.Size, time.Now().Add(requestWithin))
 	defer func() { err = errors.Join(err, ticket.Close()) }()
 	f, err := a.transfer(ctx, s, false, ticket)
 	if err != nil {

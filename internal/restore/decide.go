@@ -3,7 +3,6 @@ package restore
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -31,7 +30,7 @@ func (p planning) decide(a answers, refused []api.Problem) api.Plan {
 	plan := api.Plan{
 		Request: p.request, Snapshot: p.selection.Snapshot.ID, Files: append([]api.PlannedFile{}, a.files...), Steps: []api.PlanStep{}, Commands: []string{},
 		Space: p.space(after), Notes: distinct(p.selection.Notes, p.otherDevice(), a.notes, boot.notes, p.vlans(a.files), note), Refusals: append(boot.refused, refused...),
-		Server: p.via.Server.String(), VRF: p.via.VRF,
+		Server: p.via.server.String(), VRF: p.via.vrf, CopyBy: p.via.by, Port: p.via.documented().port,
 	}
 	plan.Seen = see(p.view, directories(p.view, a.files, a.removals))
 	if len(plan.Refusals) > 0 {
@@ -165,15 +164,12 @@ func fileSteps(kind string, f api.PlannedFile, a answers) []api.PlanStep {
 	return []api.PlanStep{a.removals[i], s}
 }
 
-// ticketName stands for a one-time name in the commands of a plan.
-const ticketName = "TICKET"
-
 // commands is what a step types. The plan's own steps say all of it, so that a
 // plan whose commands are others was changed.
 func commands(p api.Plan, s api.PlanStep) []string {
 	proof := "verify /md5 " + s.Path
 	if s.ReadBack {
-		proof = via(p).Copy(transfer.File{Path: s.Path, Size: -1}, ticketName).Command()
+		proof = wayOf(p).line(transfer.File{Path: s.Path, Size: -1})
 	}
 	switch s.Kind {
 	case api.PlanDelete:
@@ -183,7 +179,7 @@ func commands(p api.Plan, s api.PlanStep) []string {
 	case api.PlanMkdir:
 		return []string{ios.MakeDirectory(s.Path).Line}
 	case api.PlanCopy, api.PlanStartup:
-		copied := []string{via(p).Copy(transfer.File{Path: s.Path, Size: s.Size, ToDevice: true}, ticketName).Command(), proof}
+		copied := []string{wayOf(p).line(transfer.File{Path: s.Path, Size: s.Size, ToDevice: true}), proof}
 		if s.Unless {
 			return append([]string{proof}, copied...)
 		}
@@ -196,15 +192,6 @@ func commands(p api.Plan, s api.PlanStep) []string {
 		return []string{startAgain(p, s).Line}
 	}
 	return nil
-}
-
-// via is the way that files take to and from the device by a plan.
-func via(p api.Plan) transfer.TFTP {
-	server, err := netip.ParseAddr(p.Server)
-	if err != nil {
-		server = netip.Addr{} // then the commands are not those of the plan
-	}
-	return transfer.TFTP{Server: server, VRF: p.VRF}
 }
 
 // room goes through the steps in their order. It returns the free bytes that

@@ -14,7 +14,6 @@ import (
 	"flashwarden/internal/cause"
 	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
-	"flashwarden/internal/transfer"
 )
 
 // planning is everything that a plan is made of, except the answers to
@@ -24,7 +23,7 @@ type planning struct {
 	request   api.Restore // the files to delete are whole paths
 	selection Selection
 	view      view
-	via       transfer.TFTP
+	via       way
 }
 
 // Plan looks at a device and returns the steps that restore files of a
@@ -49,17 +48,12 @@ func (r *Runner) Plan(ctx context.Context, d api.Device, s api.Snapshot, req api
 	if err != nil {
 		return api.Plan{}, cancelledOr(ctx, err)
 	}
-	plan, err := r.plan(ctx, l, planning{device: d, request: cleaned(req, d.Name), selection: sel, view: v, via: r.via(d, l)})
+	plan, err := r.plan(ctx, l, planning{device: d, request: cleaned(req, d.Name), selection: sel, view: v, via: r.way(ctx, d, l)})
 	if err != nil {
 		return api.Plan{}, cancelledOr(ctx, err)
 	}
 	plan.Digest, err = plan.Sum()
 	return plan, err
-}
-
-// via is the way that files take to and from a device.
-func (r *Runner) via(d api.Device, l *line) transfer.TFTP {
-	return transfer.TFTP{Server: transfer.Server(d, r.Advertise, l.LocalAddr()), VRF: d.VRF, Listen: r.Listen, Ports: r.Ports}
 }
 
 // answers is what the device and the vault say about single files.

@@ -71,7 +71,14 @@ type Runner struct {
 	Return    time.Duration // how long a device may take to return; 0: 30 min
 	Listen    uint16        // the UDP port of the TFTP server, for hints; 0: 69
 	Ports     string        // the transfer-ID range, for hints: "1056:1059"
-	Log       *slog.Logger  // nil: discard
+	// Way returns api.CopySCP or api.CopyHTTPS for a device that fetches files from our SCP or HTTPS
+	// server, and anything else for one that uses TFTP; nil: all use TFTP.
+	Way              func(ctx context.Context, d api.Device) string
+	SCPPort          uint16 // TCP port of the SCP server
+	HTTPSPort        uint16 // TCP port of the HTTPS server
+	HTTPSCertificate string // file with its certificate, for hints
+
+	Log *slog.Logger // nil: discard
 	// Note is called before each step, with that step and the steps that were done before it; nil: nobody asks.
 	Note func(ctx context.Context, text string)
 }

@@ -72,7 +72,7 @@ func (p planning) place(files []api.PlannedFile, f api.File, fs string) []api.Pl
 
 // found describes the file in the place of a target.
 func (p planning) found(f api.PlannedFile) (api.PlannedFile, []api.Problem) {
-	if err := p.via.Copy(transfer.File{Path: f.Path, Size: f.Size, ToDevice: true}, ticketName).Validate(); err != nil {
+	if err := p.via.transport(nil).Check(transfer.File{Path: f.Path, Size: f.Size, ToDevice: true}); err != nil {
 		return f, []api.Problem{failure(err)}
 	}
 	e, there := p.view.entry(f.Path)

@@ -9,7 +9,6 @@ import (
 	"flashwarden/api"
 	"flashwarden/internal/flash"
 	"flashwarden/internal/ios"
-	"flashwarden/internal/transfer"
 )
 
 // seen is the view of a device that runs image, boots next, and has files by
@@ -298,7 +297,7 @@ func onOtherDisk() view {
 
 // TestUntypableFiles refuses a file whose name cannot be typed on the device, in the plan.
 func TestUntypableFiles(t *testing.T) {
-	p := planning{view: seen("flash:/x.bin", nil, nil, "flash:/x.bin"), via: transfer.TFTP{Server: netip.MustParseAddr("192.0.2.9")}}
+	p := planning{view: seen("flash:/x.bin", nil, nil, "flash:/x.bin"), via: way{server: netip.MustParseAddr("192.0.2.9")}}
 	for file, typable := range map[string]bool{"flash:/a.bin": true, "flash:/a b.bin": false, "flash:/a?.bin": false} {
 		if _, why := p.found(api.PlannedFile{Path: file}); (len(why) == 0) != typable {
 			t.Errorf("%s: %+v", file, why)
