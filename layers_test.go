@@ -39,9 +39,10 @@ var arrows = map[string][]string{
 	"internal/vault/sftp":          {"internal/disk", "internal/vault/dir"},
 	"internal/vault/vaulttest":     {"api", "internal/testlevel", "internal/vault"}, // a test kit
 	"internal/disk":                {},
-	"internal/disk/disktest":       {"internal/disk", "internal/testlevel"},                                    // a test kit
-	"bench/largevault":             {"api", "internal/catalog/sqlite", "internal/vault", "internal/vault/dir"}, // generates data for measurements
-	"bench/night":                  {"api", "api/client", "internal/iossim", "tftp"},                           // measures the service
+	"internal/disk/disktest":       {"internal/disk", "internal/testlevel"},                                                       // a test kit
+	"bench/largevault":             {"api", "internal/catalog/sqlite", "internal/vault", "internal/vault/dir"},                    // generates data for measurements
+	"bench/night":                  {"api", "api/client", "internal/iossim", "tftp"},                                              // measures the service
+	"bench/transports":             {"internal/certificate", "internal/https", "internal/scp", "internal/scpd", "internal/spool"}, // the same
 	"internal/catalog":             {"api", "internal/cause", "internal/flash", "internal/vault"},
 	"internal/catalog/sqlite":      {"api", "internal/catalog/tables", "internal/cause"},
 	"internal/catalog/catalogtest": {"api", "internal/audit", "internal/catalog", "internal/cause", "internal/vault"}, // a test kit
