@@ -44,7 +44,7 @@ fill() { # PROGRAM DIRECTORY
     install -D -m 644 -t "$2/lib/systemd/system" packaging/systemd/*
     install -D -m 644 packaging/flashwarden.sysusers "$2/usr/lib/sysusers.d/flashwarden.conf"
     install -D -m 644 packaging/flashwarden.tmpfiles "$2/usr/lib/tmpfiles.d/flashwarden.conf"
-    install -D -m 644 packaging/flashwarden.yaml "$2/etc/flashwarden/flashwarden.yaml"
+    install -D -m 644 internal/config/starter.yaml "$2/etc/flashwarden/flashwarden.yaml"
     install -D -m 644 packaging/debian/lintian-overrides "$2/usr/share/lintian/overrides/flashwarden"
     cp -R "$work/share" "$2/usr/"
     chmod -R u=rwX,go=rX "$2/usr/share"

@@ -20,7 +20,7 @@ import (
 // TestDefaultConfiguration: the configuration of the package changes nothing, and neither do
 // the settings that it shows as comments.
 func TestDefaultConfiguration(t *testing.T) {
-	text, err := os.ReadFile("flashwarden.yaml")
+	text, err := os.ReadFile("../internal/config/starter.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
