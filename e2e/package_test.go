@@ -103,8 +103,17 @@ grep "has backups, so it stays. To remove them: rm -r $data" /run/said
 [ ! -e /etc/flashwarden ]
 [ -e $data/catalog.db ]
 
-: without backups, a purge leaves nothing
+: nor does a purge remove a key that a vault in another place may need
 rm -r $data/vault
+install /run/2.deb
+dpkg -P flashwarden 2>/run/said
+grep "$data stays: a vault or catalog in another place may need its key" /run/said
+[ -e $data/key ]
+[ -e $data/catalog.db ]
+
+: without backups, a purge leaves nothing
+mkdir -p $data/vault
+cp /run/vault/vault.json $data/vault/
 install /run/2.deb
 dpkg -P flashwarden
 [ ! -e $data ]
