@@ -61,6 +61,7 @@ var arrows = map[string][]string{
 	"internal/restore":             {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/ios", "internal/cause"},
 	"internal/node": {"api", "internal/backup", "internal/disk", "internal/restore", "internal/catalog", "internal/catalog/move", "internal/catalog/postgres", "internal/catalog/sqlite", "internal/cause", "internal/config", "internal/credential",
 		"internal/certificate", "internal/device", "internal/doctor", "internal/https", "internal/job", "internal/listen", "internal/scpd", "internal/spool", "internal/transfer", "internal/vault", "internal/vault/dir", "internal/vault/s3", "internal/vault/sealed", "internal/vault/sftp", "internal/vty", "tftp"},
+	"internal/setup":     {"api", "internal/config", "internal/doctor", "tftp"},
 	"internal/doctor":    {"api", "internal/cause", "internal/disk", "internal/firewall", "internal/ios", "internal/spool", "internal/transfer", "tftp"},
 	"internal/firewall":  {"internal/lazyregexp", "tftp"},
 	"internal/iossim":    {"tftp"},
@@ -73,7 +74,7 @@ var arrows = map[string][]string{
 	"internal/terminal":  {"api"},
 	"api/client":         {"api"},
 	"internal/warden": {"api", "internal/audit", "internal/password", "internal/syslog", "internal/backup", "internal/catalog", "internal/cause", "internal/compare", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/flash", "internal/ios",
-		"internal/inventory", "internal/job", "internal/lazyregexp", "internal/live", "internal/node", "internal/notify", "internal/protect", "internal/schedule", "internal/spool", "internal/transfer", "internal/vault", "tftp"},
+		"internal/inventory", "internal/job", "internal/lazyregexp", "internal/live", "internal/node", "internal/notify", "internal/protect", "internal/schedule", "internal/setup", "internal/spool", "internal/transfer", "internal/vault", "internal/disk", "tftp"},
 	"internal/demo":        {"api", "internal/config", "internal/iossim", "internal/warden", "tftp"},
 	"internal/certificate": {},
 	"internal/httpapi":     {"api", "api/client", "internal/accept", "internal/certificate", "internal/login", "internal/warden", "internal/writelimit"}, // client: where the socket is

@@ -22,6 +22,7 @@ var faces = []string{"internal/httpapi", "internal/web", "internal/tftpd"}
 var ownWords = map[string]string{
 	"internal/config":    "reads the environment",
 	"internal/testlevel": "reads the environment of the tests",
+	"internal/setup":     "writes a unit of systemd that runs the TFTP server",
 	"internal/firewall":  "reads flags of iptables that have the names of ours",
 }
 

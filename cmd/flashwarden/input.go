@@ -105,6 +105,36 @@ func (p *program) askPassword(ctx context.Context, prompt string) (string, error
 	}
 }
 
+// ask asks for a line on the terminal. It may be empty.
+func (p *program) ask(ctx context.Context, question string) (string, error) {
+	fmt.Fprint(p.err, terminal.Printable(question))
+	line := p.readLine(ctx)
+	if ctx.Err() != nil {
+		return "", errInterrupted
+	}
+	return line, nil
+}
+
+// readLine reads a line from the terminal, without blanks around it. It is empty at the end of
+// the input and after the end of ctx.
+func (p *program) readLine(ctx context.Context) string {
+	answer := make(chan string, 1)
+	go func() {
+		line, err := bufio.NewReader(p.in).ReadString('\n')
+		if err != nil {
+			line = ""
+		}
+		answer <- strings.TrimSpace(line)
+	}()
+	select {
+	case line := <-answer:
+		return line
+	case <-ctx.Done(): // the reader ends with the program
+		fmt.Fprintln(p.err)
+		return ""
+	}
+}
+
 // confirm asks a question and reports whether the answer is y or yes. Without a
 // terminal, or after ctx has ended, the answer is no.
 func (p *program) confirm(ctx context.Context, question string) bool {
@@ -112,20 +142,6 @@ func (p *program) confirm(ctx context.Context, question string) bool {
 		return false
 	}
 	fmt.Fprintf(p.err, "%s [y/n] ", terminal.Printable(question))
-	answer := make(chan string, 1)
-	go func() {
-		line, err := bufio.NewReader(p.in).ReadString('\n')
-		if err != nil {
-			line = ""
-		}
-		answer <- line
-	}()
-	select {
-	case line := <-answer:
-		line = strings.ToLower(strings.TrimSpace(line))
-		return line == "y" || line == "yes"
-	case <-ctx.Done(): // the reader ends with the program
-		fmt.Fprintln(p.err)
-		return false
-	}
+	line := strings.ToLower(p.readLine(ctx))
+	return line == "y" || line == "yes"
 }

@@ -151,6 +151,7 @@ func (p *program) addCommands(root *cobra.Command) {
 		id, title string
 		commands  []*cobra.Command
 	}{
+		{"start", "First steps:", []*cobra.Command{setupCommand(p)}},
 		{"daily", "Daily work:", []*cobra.Command{statusCommand(p), backupCommand(p), restoreCommand(p), jobsCommand(p)}},
 		{"devices", "Devices:", []*cobra.Command{deviceCommand(p), credentialCommand(p), doctorCommand(p), firewallCommand(p)}},
 		{"backups", "Backups:", []*cobra.Command{snapshotsCommand(p), showCommand(p), diffCommand(p), imagesCommand(p), exportCommand(p), importCommand(p)}},

@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
 )
 
 // Starter is a configuration file for a new host: common settings as comments.
@@ -94,4 +97,35 @@ func blockLength(lines []string) int {
 // remark is the comment at the end of a line with a key, with the blanks before it.
 func remark(line string) string {
 	return regexp.MustCompile(`\s+#[^"']*$`).FindString(line)
+}
+
+// Answers reads a YAML file with one mapping of scalars, in the order of the file.
+func Answers(file string) ([]Value, error) {
+	text, err := read(file)
+	if err != nil {
+		return nil, err
+	}
+	s := source{file: file, lines: strings.Split(string(text), "\n")}
+	tree, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return nil, s.syntax(err)
+	}
+	var values []Value
+	for _, doc := range tree.Docs {
+		if isEmpty(doc.Body) {
+			continue
+		}
+		err := s.each(doc.Body, "", func(name string, _, value ast.Node) error {
+			text, err := scalar(value)
+			if err != nil {
+				return s.at(value.GetToken(), name, err.Error())
+			}
+			values = append(values, Value{name, text})
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
 }
