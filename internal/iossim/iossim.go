@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -45,6 +46,7 @@ type Options struct {
 	Source         netip.Addr        // address of its uplink, from which its TFTP client sends; default: the address of the listener
 	ExecTimeout    time.Duration     // a line without typing for this time is hung up, even during a command; 0: never
 	Denied         []string          // prefixes of commands that the account may not use
+	Permitted      []*regexp.Regexp  // the only command lines that the account may use; nil: all
 	Pace           int               // bytes per second of its transfers, in either direction; 0: no limit
 	DigestPace     int               // bytes per second of verify, which prints dots meanwhile; 0: no limit
 	Timeout        time.Duration     // time that its TFTP client waits for an answer; default 38 s, as IOS does

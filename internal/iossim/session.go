@@ -262,6 +262,9 @@ func (s *session) intrude(line string) bool {
 
 // denied reports whether the AAA server refuses the command.
 func (s *session) denied(line string) bool {
+	if only := s.sw.o.Permitted; only != nil && !slices.ContainsFunc(only, func(r *regexp.Regexp) bool { return r.MatchString(line) }) {
+		return true
+	}
 	return slices.ContainsFunc(s.sw.o.Denied, func(command string) bool { return strings.HasPrefix(line, command) })
 }
 

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -124,16 +126,46 @@ func installed(fs, version string, packages ...string) []string {
 	return paths
 }
 
-// TestEveryProfile backs every simulated device up, and compares each file in
-// the vault with the device's.
+// leastRights are the commands that docs/login.md permits the account of a backup, as lines.
+func leastRights(t *testing.T) (rights []*regexp.Regexp) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/login.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^ +cmd = (\S+) +\{ permit "\^?(.+)" \}$`).FindAllStringSubmatch(string(text), -1) {
+		rights = append(rights, regexp.MustCompile("^"+m[1]+"( "+m[2]+"|$)"))
+	}
+	if len(rights) < 5 {
+		t.Fatalf("docs/login.md permits %d commands", len(rights))
+	}
+	return rights
+}
+
+// wantAllRights expects that each right was of use.
+func wantAllRights(t *testing.T, rights []*regexp.Regexp, switches map[string]*iossim.Switch) {
+	t.Helper()
+	var typed []string
+	for _, s := range switches {
+		typed = append(typed, s.Commands()...)
+	}
+	for _, right := range rights {
+		if !slices.ContainsFunc(typed, right.MatchString) {
+			t.Errorf("no device needs the right %s of docs/login.md", right)
+		}
+	}
+}
+
+// TestEveryProfile backs every simulated device up, with the least rights, and compares each file
+// in the vault with the device's.
 func TestEveryProfile(t *testing.T) {
 	testlevel.NeedFull(t, "a backup of each profile")
 	t.Parallel()
 	n := openNode(t)
 	var devices []api.Device
-	switches := map[string]*iossim.Switch{}
+	switches, rights := map[string]*iossim.Switch{}, leastRights(t)
 	for i, profile := range iossim.Profiles() {
-		s := startSwitch(t, n, profile, iossim.Options{Listen: fmt.Sprintf("127.0.1.%d:0", i+1), LargestImage: testlevel.Of[int64](300_000, 0, 0)}, false)
+		s := startSwitch(t, n, profile, iossim.Options{Listen: fmt.Sprintf("127.0.1.%d:0", i+1), LargestImage: testlevel.Of[int64](300_000, 0, 0), Permitted: rights}, false)
 		switches[profile] = s
 		devices = append(devices, deviceOf(t, n, profile, s))
 	}
@@ -159,6 +191,7 @@ func TestEveryProfile(t *testing.T) {
 	for i, r := range n.Backup(t.Context(), devices, api.Backup{Look: true}, nil, nil) {
 		wantLookOf(t, n, r, results[i], shapes[r.Device], switches[r.Device].Commands()[before[r.Device]:])
 	}
+	wantAllRights(t, rights, switches)
 	if len(results) != len(shapes) {
 		t.Errorf("%d profiles were backed up, %d are in shapes", len(results), len(shapes))
 	}
