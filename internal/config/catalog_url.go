@@ -35,19 +35,23 @@ func absolute(v string) (string, error) {
 	return v, nil
 }
 
-// passwordCredential is the credential of systemd with the password of the catalog
-// (systemd.exec(5), "CREDENTIALS").
-const passwordCredential = "catalog-password"
+// The credentials of systemd (systemd.exec(5), "CREDENTIALS").
+const (
+	passwordCredential = "catalog-password"   // the password of the catalog
+	clientCredential   = "oidc-client-secret" // the secret of this client at the provider
+)
 
 // useCredentials sets what systemd passed as a credential and no key names.
 func useCredentials(c *Config, env []string) {
 	for _, entry := range env {
 		dir, ok := strings.CutPrefix(entry, "CREDENTIALS_DIRECTORY=")
-		if !ok || dir == "" || c.CatalogPasswordFile != "" {
+		if !ok || dir == "" {
 			continue
 		}
-		if file := filepath.Join(dir, passwordCredential); exists(file) {
-			c.CatalogPasswordFile = file
+		for name, key := range map[string]*string{passwordCredential: &c.CatalogPasswordFile, clientCredential: &c.Web.OIDC.ClientSecretFile} {
+			if file := filepath.Join(dir, name); *key == "" && exists(file) {
+				*key = file
+			}
 		}
 	}
 }

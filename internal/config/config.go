@@ -181,6 +181,8 @@ type Web struct {
 	// TrustedProxies are networks of proxies that name the client and its protocol in
 	// X-Forwarded-For and X-Forwarded-Proto, separated by commas; nobody else may name them.
 	TrustedProxies string
+
+	OIDC OIDC
 }
 
 // Proxies are the networks of TrustedProxies.
@@ -264,7 +266,7 @@ func Default() Config {
 		Transports: Transports{Prefer: []string{"tftp"}, HTTPS: HTTPS{TLSMin: "1.2"}},
 		SSH:        SSH{UnknownHosts: AcceptNew},
 		Syslog:     Syslog{Quiet: 2 * time.Minute},
-		Web:        Web{Listen: "127.0.0.1:8480"},
+		Web:        Web{Listen: "127.0.0.1:8480", OIDC: OIDC{GroupsClaim: "groups"}},
 
 		Protect:   Protect{Within: 8 * day, ProvedWithin: 35 * day},
 		Retention: Retention{KeepDaily: 30, KeepWeekly: 12, KeepMonthly: 24, KeepYearly: 10, Schedule: mustSchedule("weekly Sun 04:00")},
@@ -342,7 +344,7 @@ func Load(path string, env []string) (Config, error) {
 	if err := applyEnvironment(&c, env); err != nil {
 		return Config{}, err
 	}
-	for _, err := range []error{c.Web.check(), c.Transports.check()} {
+	for _, err := range []error{c.Web.check(), c.Web.OIDC.check(), c.Transports.check()} {
 		if err != nil {
 			return Config{}, err
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"flashwarden/api"
 	"flashwarden/internal/schedule"
 	"flashwarden/tftp"
 )
@@ -114,8 +115,9 @@ func changed() Config {
 		Schedule: Schedule{Backup: every("weekly Sun 03:00"), Zone: time.UTC, Spread: 30 * time.Minute, Window: window("22:00-06:00"),
 			Reverify: 7 * day, ReverifyParallel: 5, Missed: Skip},
 		Syslog: Syslog{Listen: ":514", Quiet: 30 * time.Second},
-		Web:    Web{Listen: ":8443", TLSCert: "/c", TLSKey: "/k", TrustedProxies: "127.0.0.1, 192.0.2.0/24"},
-		Jobs:   Jobs{Keep: 14 * day},
+		Web: Web{Listen: ":8443", TLSCert: "/c", TLSKey: "/k", TrustedProxies: "127.0.0.1, 192.0.2.0/24",
+			OIDC: OIDC{Issuer: "https://login.example.net/corp", ClientID: "fw", ClientSecretFile: "/cs", RedirectURL: "https://fw.example.net/login/oidc/callback", GroupsClaim: "roles", Roles: map[string]api.Role{"net ops": api.RoleOperator, "7": api.RoleAdmin}}},
+		Jobs: Jobs{Keep: 14 * day},
 	}
 }
 
@@ -177,11 +179,20 @@ web:
   tls-cert: /c
   tls-key: /k
   trusted-proxies: 127.0.0.1, 192.0.2.0/24
+  oidc:
+    issuer: https://login.example.net/corp
+    client-id: fw
+    client-secret-file: /cs
+    redirect-url: https://fw.example.net/login/oidc/callback
+    groups-claim: roles
+    roles:
+      net ops: operator
+      7: admin
 jobs:
   keep: 2w
 metrics:
   devices: false
-`, `{"syslog": {"listen": ":514", "quiet": "30s"}, "web": {"listen": ":8443", "tls-cert": "/c", "tls-key": "/k", "trusted-proxies": "127.0.0.1, 192.0.2.0/24"}, "catalog": "postgres://fw@db/flashwarden", "catalog-password-file": "/etc/pw", "vault": "/srv/vault", "jobs": {"keep": "14d"}, "metrics": {"devices": false}, "schedule": {"backup": "weekly Sun 03:00", "time-zone": "UTC", "spread": "30m", "window": "22:00-06:00", "reverify": "1w", "reverify-parallel": 5, "missed": "skip"}, "retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4, "schedule": "daily 04:30"}, "check": {"schedule": "every 12h", "share": "1/7"}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
+`, `{"syslog": {"listen": ":514", "quiet": "30s"}, "web": {"listen": ":8443", "tls-cert": "/c", "tls-key": "/k", "trusted-proxies": "127.0.0.1, 192.0.2.0/24", "oidc": {"issuer": "https://login.example.net/corp", "client-id": "fw", "client-secret-file": "/cs", "redirect-url": "https://fw.example.net/login/oidc/callback", "groups-claim": "roles", "roles": {"net ops": "operator", "7": "admin"}}}, "catalog": "postgres://fw@db/flashwarden", "catalog-password-file": "/etc/pw", "vault": "/srv/vault", "jobs": {"keep": "14d"}, "metrics": {"devices": false}, "schedule": {"backup": "weekly Sun 03:00", "time-zone": "UTC", "spread": "30m", "window": "22:00-06:00", "reverify": "1w", "reverify-parallel": 5, "missed": "skip"}, "retention": {"keep-last": 7, "keep-within": "48h", "keep-daily": 1, "keep-weekly": 2, "keep-monthly": 3, "keep-yearly": 4, "schedule": "daily 04:30"}, "check": {"schedule": "every 12h", "share": "1/7"}, "protect": {"within": "36h", "proved-within": "14d"}, "ssh": {"unknown-hosts": "refuse"}, "tftp": {"listen": "[::1]:6969", "port-range": "2000:2000", "advertise": "192.0.2.9", "max-block-size": 0},
 "backup": {"files": "all", "parallel": 100, "parallel-per-site": 1, "copy-by": "scp-pull", "stall-timeout": "2m"}, "transports": {"prefer": "scp-pull,scp,https,tftp", "scp": {"listen": ":2022", "legacy-crypto": true}, "https": {"listen": ":8444", "tls-cert": "/hc", "tls-key": "/hk", "tls-min": "1.0"}}}`,
 	} {
 		got, _, err := loadText(t, text)
@@ -195,7 +206,7 @@ metrics:
 }
 
 func TestEveryKeyInTheEnvironment(t *testing.T) {
-	got, _, err := loadText(t, "tftp:\n  listen: :1069\nbackup:\n  parallel: 3\n", "FLASHWARDEN_CATALOG=postgres://fw@db/flashwarden", "FLASHWARDEN_CATALOG_PASSWORD_FILE=/etc/pw", "FLASHWARDEN_VAULT=/srv/vault",
+	got, _, err := loadText(t, "tftp:\n  listen: :1069\nbackup:\n  parallel: 3\nweb:\n  oidc: {roles: {net ops: operator, 7: admin}}\n", "FLASHWARDEN_CATALOG=postgres://fw@db/flashwarden", "FLASHWARDEN_CATALOG_PASSWORD_FILE=/etc/pw", "FLASHWARDEN_VAULT=/srv/vault",
 		"FLASHWARDEN_TFTP_LISTEN=[::1]:6969", "FLASHWARDEN_TFTP_PORT_RANGE=2000:2000", "FLASHWARDEN_TFTP_ADVERTISE=192.0.2.9",
 		"FLASHWARDEN_TFTP_MAX_BLOCK_SIZE=0", "FLASHWARDEN_BACKUP_FILES=all", "FLASHWARDEN_BACKUP_PARALLEL=100",
 		"FLASHWARDEN_BACKUP_PARALLEL_PER_SITE=1", "FLASHWARDEN_BACKUP_COPY_BY=scp-pull", "FLASHWARDEN_TRANSPORTS_PREFER=scp-pull,scp,https,tftp", "FLASHWARDEN_TRANSPORTS_SCP_LISTEN=:2022", "FLASHWARDEN_TRANSPORTS_SCP_LEGACY_CRYPTO=true", "FLASHWARDEN_TRANSPORTS_HTTPS_LISTEN=:8444", "FLASHWARDEN_TRANSPORTS_HTTPS_TLS_CERT=/hc", "FLASHWARDEN_TRANSPORTS_HTTPS_TLS_KEY=/hk", "FLASHWARDEN_TRANSPORTS_HTTPS_TLS_MIN=1.0", "FLASHWARDEN_BACKUP_STALL_TIMEOUT=2m", "FLASHWARDEN_SSH_UNKNOWN_HOSTS=refuse",
@@ -204,7 +215,8 @@ func TestEveryKeyInTheEnvironment(t *testing.T) {
 		"FLASHWARDEN_RETENTION_KEEP_WEEKLY=2", "FLASHWARDEN_RETENTION_KEEP_MONTHLY=3", "FLASHWARDEN_RETENTION_KEEP_YEARLY=4", "FLASHWARDEN_RETENTION_SCHEDULE=daily 04:30", "FLASHWARDEN_CHECK_SCHEDULE=every 12h", "FLASHWARDEN_CHECK_SHARE=1/7",
 		"FLASHWARDEN_SCHEDULE_BACKUP=weekly Sun 03:00", "FLASHWARDEN_SCHEDULE_TIME_ZONE=UTC", "FLASHWARDEN_SCHEDULE_SPREAD=30m", "FLASHWARDEN_SCHEDULE_WINDOW=22:00-06:00",
 		"FLASHWARDEN_SCHEDULE_REVERIFY=7d", "FLASHWARDEN_SCHEDULE_REVERIFY_PARALLEL=5", "FLASHWARDEN_SCHEDULE_MISSED=skip", "FLASHWARDEN_JOBS_KEEP=2w", "FLASHWARDEN_METRICS_DEVICES=false",
-		"FLASHWARDEN_SYSLOG_LISTEN=:514", "FLASHWARDEN_SYSLOG_QUIET=30s", "FLASHWARDEN_WEB_LISTEN=:8443", "FLASHWARDEN_WEB_TLS_CERT=/c", "FLASHWARDEN_WEB_TLS_KEY=/k", "FLASHWARDEN_WEB_TRUSTED_PROXIES=127.0.0.1, 192.0.2.0/24")
+		"FLASHWARDEN_SYSLOG_LISTEN=:514", "FLASHWARDEN_SYSLOG_QUIET=30s", "FLASHWARDEN_WEB_LISTEN=:8443", "FLASHWARDEN_WEB_TLS_CERT=/c", "FLASHWARDEN_WEB_TLS_KEY=/k", "FLASHWARDEN_WEB_TRUSTED_PROXIES=127.0.0.1, 192.0.2.0/24",
+		"FLASHWARDEN_WEB_OIDC_ISSUER=https://login.example.net/corp", "FLASHWARDEN_WEB_OIDC_CLIENT_ID=fw", "FLASHWARDEN_WEB_OIDC_CLIENT_SECRET_FILE=/cs", "FLASHWARDEN_WEB_OIDC_REDIRECT_URL=https://fw.example.net/login/oidc/callback", "FLASHWARDEN_WEB_OIDC_GROUPS_CLAIM=roles")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,6 +83,9 @@ func (s source) section(c *Config, section string, body ast.Node) error {
 		}
 		if _, ok := value.(ast.MapNode); ok && slices.ContainsFunc(keys(section), func(known string) bool { return strings.HasPrefix(known, name+".") }) {
 			return s.each(value, section+"."+name, func(last string, key, value ast.Node) error {
+				if section == "web" && name+"."+last == "oidc.roles" {
+					return s.groupRoles(c, "web.oidc.roles", value)
+				}
 				return s.key(c, section, name+"."+last, key, value)
 			})
 		}

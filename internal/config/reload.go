@@ -17,6 +17,7 @@ func (c Config) Reload(next Config) (now Config, restart []string) {
 	keep(&restart, "web.tls-key", c.Web.TLSKey, &next.Web.TLSKey)
 	keep(&restart, "web.tls", c.Web.TLS, &next.Web.TLS)
 	keep(&restart, "web.trusted-proxies", c.Web.TrustedProxies, &next.Web.TrustedProxies)
+	keepOIDC(&restart, c.Web.OIDC, &next.Web.OIDC)
 	keep(&restart, "transports.scp.listen", c.Transports.SCP.Listen, &next.Transports.SCP.Listen)
 	keep(&restart, "transports.scp.legacy-crypto", c.Transports.SCP.LegacyCrypto, &next.Transports.SCP.LegacyCrypto)
 	keep(&restart, "transports.https.listen", c.Transports.HTTPS.Listen, &next.Transports.HTTPS.Listen)

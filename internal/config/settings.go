@@ -94,6 +94,11 @@ func settings() []setting {
 		{"web", "tls-key", func(c *Config, v string) (err error) { c.Web.TLSKey, err = absolute(v); return }},
 		{"web", "tls", func(c *Config, v string) (err error) { c.Web.TLS, err = oneOf(v, "", SelfSigned); return }},
 		{"web", "trusted-proxies", func(c *Config, v string) (err error) { c.Web.TrustedProxies = v; _, err = proxies(v); return }},
+		{"web", "oidc.issuer", func(c *Config, v string) (err error) { c.Web.OIDC.Issuer, err = issuer(v); return }},
+		{"web", "oidc.client-id", func(c *Config, v string) error { c.Web.OIDC.ClientID = v; return nil }},
+		{"web", "oidc.client-secret-file", func(c *Config, v string) (err error) { c.Web.OIDC.ClientSecretFile, err = absolute(v); return }},
+		{"web", "oidc.redirect-url", func(c *Config, v string) (err error) { c.Web.OIDC.RedirectURL, err = redirectURL(v); return }},
+		{"web", "oidc.groups-claim", func(c *Config, v string) (err error) { c.Web.OIDC.GroupsClaim, err = claim(v); return }},
 		{"metrics", "devices", func(c *Config, v string) (err error) { c.Metrics.Devices, err = yesOrNo(v); return }},
 		{"jobs", "keep", func(c *Config, v string) (err error) { c.Jobs.Keep, err = age(v); return }},
 	}
