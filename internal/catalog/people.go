@@ -24,11 +24,12 @@ type People interface {
 	// no such user.
 	Login(ctx context.Context, name string) (u api.User, password string, err error)
 
-	// AddSession adds a session of a user on the page, with the digest of its secret and the
-	// hash of the password that the user has given. Sessions that have ended are removed.
+	// AddSession adds a session on the page, with the digest of its secret and the hash of the
+	// password that its user has given; empty for a user of a provider. Sessions that have ended are removed.
 	AddSession(ctx context.Context, s Session, digest, password string) error
-	// Session returns the session whose secret has this digest, and its user as he is now. known
-	// is false if there is none, or if its user was removed or has another password since.
+	// Session returns the session whose secret has this digest, and its user as he is now; a user of a
+	// provider is as at the login. known is false if there is none, or if its user was removed or has
+	// another password since.
 	Session(ctx context.Context, digest string) (s Session, u api.User, known bool, err error)
 	// UseSession enters when a session was last used.
 	UseSession(ctx context.Context, digest string, at time.Time) error
@@ -49,7 +50,10 @@ type People interface {
 
 // Session is a login on the page. Times are UTC, in milliseconds.
 type Session struct {
-	User    string
+	User     string
+	Provider string   // names the provider that knows the user, and its settings; empty: it is a user of the catalog
+	Role     api.Role // of a user of a provider; else empty
+
 	Created time.Time
 	Used    time.Time // the last time that was entered
 	Expires time.Time // however much it is used

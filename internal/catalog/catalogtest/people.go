@@ -18,6 +18,7 @@ import (
 var peopleTests = []suiteTest{
 	{"Users", testUsers},
 	{"Sessions", testSessions},
+	{"ProviderSessions", testProviderSessions},
 	{"Tokens", testTokens},
 	{"AuditTrail", testAuditTrail},
 	{"AuditByManyAtOnce", testAuditByMany},
@@ -129,6 +130,39 @@ func testSessions(t *testing.T, create New) {
 		t.Fatal(err)
 	}
 	want("o2", nil, "")
+}
+
+// testProviderSessions: a user whom a provider knows has the role of the login. A user of the catalog
+// with the same name is somebody else, and may change, come and go.
+func testProviderSessions(t *testing.T, create New) {
+	c, ctx := empty(t, create), t.Context()
+	now := time.UnixMilli(1_700_000_000_123).UTC()
+	s := catalog.Session{User: "anna", Provider: "p", Role: api.RoleOperator, Created: now, Used: now, Expires: now.Add(time.Hour)}
+	if err := c.AddSession(ctx, s, "digest", ""); err != nil {
+		t.Fatal(err)
+	}
+	want := func(when string) {
+		t.Helper()
+		got, u, known, err := c.Session(ctx, "digest")
+		if !known || err != nil || got != s || u != (api.User{Name: "anna", Role: api.RoleOperator, Created: now}) {
+			t.Errorf("%s: %t, %+v, %+v, error %v", when, known, got, u, err)
+		}
+	}
+	want("no user of this name")
+	if _, err := c.AddUser(ctx, api.User{Name: "anna", Role: api.RoleAdmin, Created: now.Add(-time.Hour)}, ""); err != nil {
+		t.Fatal(err)
+	}
+	want("an administrator of this name")
+	if _, err := c.RemoveUser(ctx, "anna"); err != nil {
+		t.Fatal(err)
+	}
+	want("the administrator was removed")
+	if err := c.EndSession(ctx, "digest"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, known, err := c.Session(ctx, "digest"); known || err != nil {
+		t.Errorf("after the logout: %t, error %v", known, err)
+	}
 }
 
 func testTokens(t *testing.T, create New) {

@@ -16,8 +16,8 @@ func (c people) AddSession(ctx context.Context, s catalog.Session, digest, passw
 		if _, err := on.exec(ctx, `DELETE FROM session WHERE expires <= ?`, s.Created.UnixMilli()); err != nil {
 			return err
 		}
-		_, err := on.exec(ctx, `INSERT INTO session (digest, person, password, created, used, expires) VALUES (?, ?, ?, ?, ?, ?)`,
-			digest, s.User, password, s.Created.UnixMilli(), s.Used.UnixMilli(), s.Expires.UnixMilli())
+		_, err := on.exec(ctx, `INSERT INTO session (digest, person, provider, role, password, created, used, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			digest, s.User, s.Provider, s.Role, password, s.Created.UnixMilli(), s.Used.UnixMilli(), s.Expires.UnixMilli())
 		return err
 	})
 	return c.wrap("begin a session of "+s.User, err)
@@ -25,15 +25,21 @@ func (c people) AddSession(ctx context.Context, s catalog.Session, digest, passw
 
 // Session returns a session and its user.
 func (c people) Session(ctx context.Context, digest string) (s catalog.Session, u api.User, known bool, err error) {
-	var created, used, expires, userCreated int64
-	err = c.queryRow(ctx, `SELECT session.created, session.used, session.expires, person.name, person.role, person.created FROM session
-		JOIN person ON person.name = session.person AND person.password = session.password WHERE session.digest = ?`, digest).
-		Scan(&created, &used, &expires, &u.Name, &u.Role, &userCreated)
+	var created, used, expires int64
+	var role sql.NullString
+	var userCreated sql.NullInt64
+	err = c.queryRow(ctx, `SELECT session.created, session.used, session.expires, session.person, session.provider, session.role, person.role, person.created FROM session
+		LEFT JOIN person ON session.provider = '' AND person.name = session.person AND person.password = session.password
+		WHERE session.digest = ? AND (session.provider <> '' OR person.name IS NOT NULL)`, digest).
+		Scan(&created, &used, &expires, &s.User, &s.Provider, &s.Role, &role, &userCreated)
 	if errors.Is(err, sql.ErrNoRows) {
 		return catalog.Session{}, api.User{}, false, nil
 	}
-	s = catalog.Session{User: u.Name, Created: time.UnixMilli(created).UTC(), Used: time.UnixMilli(used).UTC(), Expires: time.UnixMilli(expires).UTC()}
-	u.Created = time.UnixMilli(userCreated).UTC()
+	s.Created, s.Used, s.Expires = time.UnixMilli(created).UTC(), time.UnixMilli(used).UTC(), time.UnixMilli(expires).UTC()
+	u = api.User{Name: s.User, Role: s.Role, Created: s.Created}
+	if s.Provider == "" {
+		u.Role, u.Created = api.Role(role.String), time.UnixMilli(userCreated.Int64).UTC()
+	}
 	return s, u, err == nil, c.wrap("look up a session", err)
 }
 
