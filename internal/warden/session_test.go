@@ -6,7 +6,71 @@ import (
 
 	"flashwarden/api"
 	"flashwarden/internal/catalog"
+	"flashwarden/internal/config"
 )
+
+// TestGuests: a person whom a provider knows gets the highest role of the groups at each login, and
+// another session than a user of the same name. It ends after half a day, and at once if the
+// configuration has another provider or other roles.
+func TestGuests(t *testing.T) {
+	l, ctx := asAdmin(t)
+	roles := func(roles map[string]api.Role) {
+		c := l.config()
+		c.Web.OIDC = config.OIDC{Issuer: "https://login.example.net", ClientID: "fw", Roles: roles}
+		l.core.mu.Lock()
+		defer l.core.mu.Unlock()
+		l.core.opts.Config = c
+	}
+	if _, err := l.AddUser(ctx, api.UserChange{Name: "anna", Role: api.RoleAdmin, Password: "long enough"}); err != nil {
+		t.Fatal(err)
+	}
+	login := func(groups ...string) string {
+		t.Helper()
+		secret, _, err := l.Admit(t.Context(), Guest{Subject: "7", Name: "anna", Groups: groups}, "192.0.2.7")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return secret
+	}
+	want := func(what, secret string, role api.Role) {
+		t.Helper()
+		a, ok, err := l.SessionActor(t.Context(), secret, "192.0.2.7")
+		if ok != (role != "") || err != nil || ok && a != (Actor{Name: "oidc anna", From: "192.0.2.7", Role: role}) {
+			t.Errorf("%s: %t, %+v, error %v", what, ok, a, err)
+		}
+	}
+	if secret, ok, err := l.Admit(t.Context(), Guest{Name: "anna", Groups: []string{"", "ops"}}, ""); secret != "" || ok || err != nil {
+		t.Errorf("without a provider: %q, %t, error %v", secret, ok, err)
+	}
+	roles(map[string]api.Role{"ops": api.RoleOperator, "all": api.RoleViewer})
+	for _, groups := range [][]string{nil, {"sales"}, {"OPS"}, {""}} {
+		if secret := login(groups...); secret != "" {
+			t.Errorf("groups %q have a session", groups)
+		}
+	}
+	first := login("sales", "all", "ops")
+	want("two roles", first, api.RoleOperator)
+	if _, err := l.RemoveUser(ctx, api.Named{Name: "anna"}); err != nil {
+		t.Fatal(err)
+	}
+	want("the user of this name was removed", first, api.RoleOperator)
+	want("a group was taken away", login("all"), api.RoleViewer)
+	s, _, _, err := l.core.node.Catalog.Session(ctx, digestOf(first))
+	if err != nil || s.Expires.Sub(s.Created) != 12*time.Hour {
+		t.Errorf("session %+v, error %v", s, err)
+	}
+	roles(map[string]api.Role{"ops": api.RoleOperator})
+	want("other roles", first, "")
+	again := login("ops")
+	want("a login after that", again, api.RoleOperator)
+	if err := l.Logout(ctx, again); err != nil {
+		t.Fatal(err)
+	}
+	want("after the logout", again, "")
+	again = login("ops")
+	roles(nil)
+	want("no roles", again, "")
+}
 
 // TestSessionsEnd: a session ends at the latest after a week, sooner if nobody uses it, and at once
 // with its user, another password, or a logout.
