@@ -75,11 +75,13 @@ var arrows = map[string][]string{
 	"api/client":         {"api"},
 	"internal/warden": {"api", "internal/audit", "internal/password", "internal/syslog", "internal/backup", "internal/catalog", "internal/cause", "internal/compare", "internal/config", "internal/device", "internal/doctor", "internal/firewall", "internal/flash", "internal/ios",
 		"internal/inventory", "internal/job", "internal/lazyregexp", "internal/live", "internal/node", "internal/notify", "internal/protect", "internal/schedule", "internal/setup", "internal/spool", "internal/transfer", "internal/vault", "internal/disk", "tftp"},
-	"internal/demo":        {"api", "internal/config", "internal/iossim", "internal/warden", "tftp"},
-	"internal/certificate": {},
-	"internal/httpapi":     {"api", "api/client", "internal/accept", "internal/certificate", "internal/login", "internal/warden", "internal/writelimit"}, // client: where the socket is
-	"internal/web":         {"api", "internal/inventory", "internal/login", "internal/terminal", "internal/warden"},                                      // terminal: how amounts and times are written
-	"internal/login":       {},
+	"internal/demo":          {"api", "internal/config", "internal/iossim", "internal/warden", "tftp"},
+	"internal/certificate":   {},
+	"internal/httpapi":       {"api", "api/client", "internal/accept", "internal/certificate", "internal/login", "internal/warden", "internal/writelimit"}, // client: where the socket is
+	"internal/web":           {"api", "internal/inventory", "internal/login", "internal/oidc", "internal/terminal", "internal/warden"},                     // terminal: how amounts and times are written
+	"internal/login":         {},
+	"internal/oidc":          {"internal/lazyregexp"},
+	"internal/oidc/oidctest": {}, // a test kit
 	"cmd/flashwarden": { // a face: it reaches no store, and does no work on devices
 		"api", "api/client", "internal/cause", "internal/config", "internal/demo", "internal/firewall", "internal/hashlist", "internal/inventory", "internal/iossim",
 		"internal/logqueue", "internal/service", "internal/systemd", "internal/terminal", "internal/tftpd", "internal/warden"},
@@ -98,7 +100,7 @@ var arrows = map[string][]string{
 
 	"internal/catalog/postgres/postgrestest": {"internal/testlevel"}, // a test kit
 
-	"internal/service": {"api", "internal/cause", "internal/config", "internal/httpapi", "internal/metrics", "internal/systemd", "internal/task", "internal/warden", "internal/web"},
+	"internal/service": {"api", "internal/cause", "internal/config", "internal/httpapi", "internal/metrics", "internal/oidc", "internal/systemd", "internal/task", "internal/warden", "internal/web"},
 	"internal/metrics": {"api", "tftp"}, // tftp: its events
 	"internal/task":    {},
 	"internal/systemd": {},
