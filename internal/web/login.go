@@ -16,9 +16,23 @@ const sessionCookieLasts = 7 * 24 * time.Hour
 
 // loginPage is what the form for the login shows.
 type loginPage struct {
-	To      string // where to go afterwards
-	User    string
-	Problem string
+	To       string // where to go afterwards
+	User     string
+	Problem  string
+	Provider string // of OpenID Connect, by its host; empty: there is none
+}
+
+// askAgain shows the form for the login with a problem.
+func (p Page) askAgain(w http.ResponseWriter, r *http.Request, status int, page loginPage, problem string) {
+	page.Problem, page.Provider = problem, p.providerHost()
+	p.render(w, r, status, "login", frame{Title: "Log in", Data: page})
+}
+
+// mustWait refuses the login of an address that has sent too many wrong ones.
+func (p Page) mustWait(w http.ResponseWriter, r *http.Request, page loginPage, wait time.Duration) {
+	seconds := int(wait/time.Second) + 1
+	w.Header().Set("Retry-After", fmt.Sprint(seconds))
+	p.askAgain(w, r, http.StatusTooManyRequests, page, fmt.Sprintf("Too many wrong passwords from this address. Try again in %d s.", seconds))
 }
 
 func (p Page) loginForm(w http.ResponseWriter, r *http.Request) {
@@ -27,22 +41,16 @@ func (p Page) loginForm(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, to, http.StatusSeeOther)
 		return
 	}
-	p.render(w, r, http.StatusOK, "login", frame{Title: "Log in", Data: loginPage{To: to}})
+	p.render(w, r, http.StatusOK, "login", frame{Title: "Log in", Data: loginPage{To: to, Provider: p.providerHost()}})
 }
 
 // login begins a session. The number of wrong tries is limited by address, not by user:
 // nobody can lock another one out.
 func (p Page) login(w http.ResponseWriter, r *http.Request) {
 	page := loginPage{To: ownPath(r.PostFormValue("to")), User: r.PostFormValue("name")}
-	again := func(status int, problem string) {
-		page.Problem = problem
-		p.render(w, r, status, "login", frame{Title: "Log in", Data: page})
-	}
 	from := login.Address(r)
 	if wait := p.tries.Begin(from, p.Now()); wait > 0 {
-		seconds := int(wait/time.Second) + 1
-		w.Header().Set("Retry-After", fmt.Sprint(seconds))
-		again(http.StatusTooManyRequests, fmt.Sprintf("Too many wrong passwords from this address. Try again in %d s.", seconds))
+		p.mustWait(w, r, page, wait)
 		return
 	}
 	wrong := false
@@ -51,10 +59,10 @@ func (p Page) login(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 		p.Log.Error("a login could not be checked", "err", err)
-		again(http.StatusServiceUnavailable, "The password cannot be checked now. The log of the service says why.")
+		p.askAgain(w, r, http.StatusServiceUnavailable, page, "The password cannot be checked now. The log of the service says why.")
 	case !known:
 		wrong = true
-		again(http.StatusUnauthorized, "Wrong user name or password.")
+		p.askAgain(w, r, http.StatusUnauthorized, page, "Wrong user name or password.")
 	default:
 		login.SetCookie(w, secret, sessionCookieLasts, p.secure(r))
 		http.Redirect(w, r, page.To, http.StatusSeeOther)

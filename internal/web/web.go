@@ -20,10 +20,12 @@ import (
 type Page struct {
 	Warden warden.Warden
 	Logins Logins
-	Live   Live // nil: the page does not show what runs
-	Secure bool // browsers come over TLS, also where a request does not show it
-	Log    *slog.Logger
-	Now    func() time.Time // nil: time.Now
+	// Provider also lets people log in; nil: there is none.
+	Provider *Provider
+	Live     Live // nil: the page does not show what runs
+	Secure   bool // browsers come over TLS, also where a request does not show it
+	Log      *slog.Logger
+	Now      func() time.Time // nil: time.Now
 
 	tries   *login.Tries
 	editing *sync.Mutex // a device is read and changed
@@ -36,6 +38,9 @@ func (p Page) secure(r *http.Request) bool { return p.Secure || login.Secure(r) 
 type Logins interface {
 	// Login reports false if there is no such user or the password is another.
 	Login(ctx context.Context, name, word, from string) (secret string, known bool, err error)
+	// Admit begins a session of somebody whom the provider knows. It reports false if none of the groups
+	// has a role.
+	Admit(ctx context.Context, g warden.Guest, from string) (secret string, known bool, err error)
 	Logout(ctx context.Context, secret string) error
 }
 
@@ -51,6 +56,10 @@ func (p Page) Handler() http.Handler {
 	mux.HandleFunc("GET /login", p.loginForm)
 	mux.HandleFunc("POST /login", p.login)
 	mux.HandleFunc("POST /logout", p.logout)
+	if p.Provider != nil {
+		mux.HandleFunc("GET /login/oidc", p.toProvider)
+		mux.HandleFunc("GET "+callbackPath, p.fromProvider)
+	}
 	for _, v := range []view{
 		{route: "GET /{$}", template: "fleet", section: "Devices", read: p.fleet},
 		{route: "GET /devices/{name}", template: "device", section: "Devices", read: p.device},

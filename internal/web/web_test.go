@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -133,6 +134,9 @@ func (u words) Login(_ context.Context, name, word, _ string) (string, bool, err
 		return "", false, errors.New("no catalog")
 	}
 	return "secret of " + name, u[name] != "" && u[name] == word, nil
+}
+func (u words) Admit(_ context.Context, g warden.Guest, _ string) (string, bool, error) {
+	return "secret of guest " + g.Name, slices.Contains(g.Groups, "ops"), nil
 }
 func (u words) Logout(context.Context, string) error { return nil }
 
