@@ -89,13 +89,15 @@ async function byKeyboard(page, where) {
   if (reached < all) problem(where, `the Tab key reaches ${reached} of ${all}`);
 }
 
-// live: a transfer moves while the page is open.
+// live: a transfer moves while the page is open, and the list is read again.
 async function live(page, where) {
   await page.goto(base + '/');
+  await page.locator('#list').evaluate(e => { e.prepend('an old list'); });
   try {
     await moves(page);
+    await page.waitForFunction(() => !document.querySelector('#list').textContent.includes('an old list'));
   } catch {
-    problem(where, 'the bar of the transfer stays where it is');
+    problem(where, 'the bar of the transfer or the list of devices stays as it is');
   }
 }
 

@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,8 +15,10 @@ import (
 	"time"
 
 	"flashwarden/api"
+	"flashwarden/internal/oidc"
 	"flashwarden/internal/testlevel"
 	"flashwarden/internal/warden"
+	"flashwarden/internal/web"
 )
 
 // browsers are the names of the programs that the test can use.
@@ -59,7 +62,8 @@ func TestBrowser(t *testing.T) {
 func seen(a *answers) http.Handler {
 	bytes := new(atomic.Int64)
 	moving := &moves{a: a, bytes: bytes}
-	known, stranger := pageWith(a, moving), page(a, "", false)
+	provider := &web.Provider{Client: &oidc.Client{Issuer: "https://login.example.net/corp"}} // nobody asks it
+	known, stranger := pageWith(a, moving), by("", web.Page{Warden: a, Provider: provider, Log: slog.New(slog.DiscardHandler)})
 	mux := http.NewServeMux()
 	mux.Handle("/", known)
 	mux.Handle("/login", stranger)
@@ -68,7 +72,7 @@ func seen(a *answers) http.Handler {
 	mux.HandleFunc("/api/v1/events", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		for began := interruptions.Load(); r.Context().Err() == nil && interruptions.Load() == began; {
-			fmt.Fprint(w, "event: transfer\ndata: {}\n\n")
+			fmt.Fprint(w, "event: transfer\ndata: {}\n\nevent: device\ndata: {}\n\n")
 			if err := http.NewResponseController(w).Flush(); err != nil {
 				return
 			}

@@ -55,6 +55,23 @@ func happens(w warden.Warden) web.Live {
 	return f
 }
 
+// TestReadAgain: a page that a script reads again has no scripts. The policy lets nobody add one to a page, so
+// the script would fail and the page would stay as it was.
+func TestReadAgain(t *testing.T) {
+	a := full("sw1")
+	a.days, a.history = quarter(), year()
+	h := page(a, api.RoleAdmin, false)
+	for _, path := range views {
+		r := httptest.NewRequest("GET", path, nil)
+		_, whole := send(t, h, r)
+		r.Header.Set("HX-Request", "true")
+		resp, part := send(t, h, r)
+		if resp.StatusCode != 200 || strings.Contains(part, "<script") || path != "/live" && !strings.Contains(whole, "<script") {
+			t.Errorf("%s: %s, scripts: %t", path, resp.Status, strings.Contains(part, "<script"))
+		}
+	}
+}
+
 // TestRunningNow shows the jobs that run with the newest of their files, and transfers that
 // belong to no job.
 func TestRunningNow(t *testing.T) {

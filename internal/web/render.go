@@ -31,6 +31,7 @@ type frame struct {
 	User    warden.Actor
 	Now     time.Time
 	Nonce   string // of the scripts of this response
+	Part    bool   // a script reads it again: it takes a part of the page, and may not add scripts
 	Data    any
 }
 
@@ -209,6 +210,7 @@ func diffLines(diff string) (lines []diffLine) {
 // render writes a page. It is whole or not there: an error of a template must not end in the
 // middle of it.
 func (p Page) render(w http.ResponseWriter, r *http.Request, status int, name string, f frame) {
+	f.Part = r.Header.Get("HX-Request") != ""
 	f.Nonce, _ = r.Context().Value(nonceKey{}).(string)
 	f.User, f.Now, f.Done = warden.ActorOf(r.Context()), p.Now(), doneTexts[doneCode(r.URL.Query().Get("done"))]
 	all, err := templates()
