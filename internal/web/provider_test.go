@@ -1,12 +1,15 @@
 package web_test
 
 import (
+	"bytes"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"flashwarden/internal/oidc"
 	"flashwarden/internal/oidc/oidctest"
@@ -14,9 +17,11 @@ import (
 )
 
 // pageOf is a page of nobody with a provider, over TLS at this address; empty: at any.
-func pageOf(p *oidctest.Provider, secret string, redirect string) http.Handler {
-	client := &oidc.Client{Issuer: p.URL, ID: oidctest.ID, Groups: "groups", Secret: func() (string, error) { return secret, nil }}
-	return by("", web.Page{Warden: full("sw1"), Logins: words{"anna": "long enough"}, Secure: true, Provider: &web.Provider{Client: client, Redirect: redirect}, Log: slog.New(slog.DiscardHandler)})
+func pageOf(p *oidctest.Provider, redirect string, log io.Writer) http.Handler {
+	at := p.Now
+	client := &oidc.Client{Issuer: p.URL, ID: oidctest.ID, Groups: "groups", Secret: func() (string, error) { return oidctest.Secret, nil }, Now: func() time.Time { return at }}
+	return by("", web.Page{Warden: full("sw1"), Logins: words{"anna": "long enough"}, Secure: true, Provider: &web.Provider{Client: client, Redirect: redirect},
+		Log: slog.New(slog.NewTextHandler(log, nil)), Now: func() time.Time { return now }})
 }
 
 // answered has somebody log in at the provider, and returns the request with which the browser returns,
@@ -50,7 +55,7 @@ func sessionOf(resp *http.Response) (secret string) {
 // TestProvider logs in with a provider, and goes to the page that was asked for, and to no other site.
 func TestProvider(t *testing.T) {
 	p := oidctest.New(t)
-	h := pageOf(p, oidctest.Secret, "")
+	h := pageOf(p, "", io.Discard)
 	if _, body := get(t, h, "/login?to=/jobs?state=done"); !strings.Contains(body, `href="/login/oidc?to=%2fjobs%3fstate%3ddone"`) || !strings.Contains(body, "Log in with "+strings.TrimPrefix(p.URL, "http://")) || !strings.Contains(body, `type="password"`) {
 		t.Errorf("the form:\n%s", body)
 	}
@@ -67,7 +72,7 @@ func TestProvider(t *testing.T) {
 			t.Errorf("the same answer again: %s", again.Status)
 		}
 	}
-	r := answered(t, p, pageOf(p, oidctest.Secret, "https://fw.example.net/login/oidc/callback"), "/login/oidc")
+	r := answered(t, p, pageOf(p, "https://fw.example.net/login/oidc/callback", io.Discard), "/login/oidc")
 	if r.URL.Host != "fw.example.net" {
 		t.Errorf("behind a proxy, the provider sends the browser to %s", r.URL)
 	}
@@ -84,7 +89,7 @@ func TestProvider(t *testing.T) {
 // TestProviderRefuses: whoever is not proved, or has no role, gets the form for the password again.
 func TestProviderRefuses(t *testing.T) {
 	p := oidctest.New(t)
-	h := pageOf(p, oidctest.Secret, "")
+	h := pageOf(p, "", io.Discard)
 	want := func(what string, r *http.Request, status int, text string) {
 		t.Helper()
 		resp, body := send(t, h, r)
@@ -118,10 +123,14 @@ func TestProviderRefuses(t *testing.T) {
 	}
 	want("too often", answered(t, p, h, "/login/oidc"), 429, "Too many")
 	p.Change(func() { p.Down = true })
-	down := pageOf(p, oidctest.Secret, "")
+	var log bytes.Buffer
+	down := pageOf(p, "", &log)
 	resp, body := get(t, down, "/login/oidc?to=/jobs")
 	if resp.StatusCode != 503 || !strings.Contains(body, "cannot be asked now") || len(resp.Cookies()) > 0 {
 		t.Errorf("down at the beginning: %s\n%s", resp.Status, body)
+	}
+	if text := log.String(); !strings.Contains(text, "503 Service Unavailable") || len(text) > 1000 {
+		t.Errorf("the log has %d bytes: %.2000s", len(text), text)
 	}
 	if resp, _ := post(t, down, "/login", url.Values{"name": {"anna"}, "password": {"long enough"}}); resp.StatusCode != 303 || sessionOf(resp) != "secret of anna" {
 		t.Errorf("with a password while the provider is down: %s", resp.Status)

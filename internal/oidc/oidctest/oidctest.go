@@ -32,7 +32,7 @@ var key = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateK
 type Provider struct {
 	URL   string
 	Now   time.Time         // of its clock
-	Down  bool              // it answers 503
+	Down  bool              // it answers 503, with a long text
 	Say   map[string]any    // claims of the ID token, over those of a good one; nil leaves one out
 	Info  map[string]any    // claims of the UserInfo
 	Head  map[string]string // of the ID token, over that of a good one
@@ -58,7 +58,7 @@ func New(t *testing.T) *Provider {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if p.Down {
-			http.Error(w, "down", http.StatusServiceUnavailable)
+			http.Error(w, strings.Repeat("down ", 10_000), http.StatusServiceUnavailable)
 			return
 		}
 		mux.ServeHTTP(w, r)
