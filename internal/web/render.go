@@ -43,7 +43,7 @@ func (f frame) Operator() bool { return f.User.Role.Includes(api.RoleOperator) }
 
 // Sections are the sections of the navigation that the user may open, with their paths.
 func (f frame) Sections() [][2]string {
-	all := [][2]string{{"Devices", "/"}, {"Jobs", "/jobs"}, {"Images", "/images"}, {"Vault", "/vault"}}
+	all := [][2]string{{"Devices", "/"}, {"Jobs", "/jobs"}, {"Images", "/images"}, {"Transfers", "/transfers"}, {"Vault", "/vault"}}
 	if f.Admin() {
 		all = append(all, [2]string{"Audit", "/audit"}, [2]string{"Settings", "/settings"})
 	}
@@ -61,6 +61,13 @@ const (
 	doneAdd     doneCode = "add"
 	doneEdit    doneCode = "edit"
 	doneImport  doneCode = "import"
+
+	doneDoctor     doneCode = "doctor"
+	doneOffer      doneCode = "offer"
+	doneReceive    doneCode = "receive"
+	doneEnd        doneCode = "end"
+	doneCredential doneCode = "credential"
+	doneRemoved    doneCode = "removed"
 )
 
 var doneTexts = map[doneCode]string{
@@ -71,6 +78,13 @@ var doneTexts = map[doneCode]string{
 	doneAdd:     "The device is in the inventory. Back it up now, or wait for the schedule.",
 	doneEdit:    "The settings are saved.",
 	doneImport:  "The list is imported.",
+
+	doneDoctor:     "The examination is in the queue. This page shows what it finds.",
+	doneOffer:      "The offer is open.",
+	doneReceive:    "The reception is open.",
+	doneEnd:        "It has ended.",
+	doneCredential: "The credential is saved. Test it on a device.",
+	doneRemoved:    "The credential is removed.",
 }
 
 // templates parses the templates once, when the first page is shown: most commands show none.
@@ -116,7 +130,8 @@ var words = template.FuncMap{
 	"files": func() map[string]string {
 		return map[string]string{"": "as configured", "image": "the image", "rebuild": "what a rebuild needs", "all": "all"}
 	},
-	"rate": func(perSecond int64) string { return terminal.Rate(float64(perSecond)) },
+	"permit": permitOf,
+	"rate":   func(perSecond int64) string { return terminal.Rate(float64(perSecond)) },
 }
 
 // ago says how long before now a time was, or how long after.

@@ -77,6 +77,10 @@ func (p Page) Handler() http.Handler {
 		{route: "GET /import", template: "import", section: "Devices", read: p.importForm},
 		{route: "POST /import/check", template: "import", section: "Devices", read: p.checkList},
 		{route: "GET /plans/{id}", template: "plan", section: "Devices", read: p.plan},
+		{route: "GET /transfers", template: "transfers", section: "Transfers", read: p.transfers},
+		{route: "GET /add-credential", template: "credential", section: "Settings", read: p.newCredential},
+		{route: "GET /credentials/{name}", template: "credential", section: "Settings", read: p.credential},
+		{route: "POST /credentials/{name}/test", template: "credential", section: "Settings", read: p.testCredential},
 		{route: "GET /live", template: "part", read: p.live},
 	} {
 		mux.HandleFunc(v.route, p.show(v))
@@ -89,6 +93,14 @@ func (p Page) Handler() http.Handler {
 	mux.HandleFunc("POST /add-device", p.act(p.addDevice))
 	mux.HandleFunc("POST /import", p.act(p.takeList))
 	mux.HandleFunc("POST /plans/{id}", p.act(p.carryOut))
+	mux.HandleFunc("POST /doctor", p.act(p.doctor))
+	mux.HandleFunc("POST /offers", p.act(p.offer))
+	mux.HandleFunc("POST /offers/{id}/end", p.act(p.endOffer))
+	mux.HandleFunc("POST /receptions", p.act(p.receive))
+	mux.HandleFunc("POST /receptions/{id}/end", p.act(p.endReception))
+	mux.HandleFunc("POST /add-credential", p.act(p.addCredential))
+	mux.HandleFunc("POST /credentials/{name}", p.act(p.changeCredential))
+	mux.HandleFunc("POST /credentials/{name}/remove", p.act(p.removeCredential))
 	mux.HandleFunc("/", p.show(view{section: "", template: "problem", read: p.nothing}))
 	return policed(mux)
 }

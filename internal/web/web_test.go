@@ -39,8 +39,14 @@ type answers struct {
 	days     []api.Day
 	history  api.DeviceHistory
 	ended    []string
-	err      error
-	oldSite  string // of the device that a list changes
+
+	credentials []api.CredentialChange
+	offered     []api.Offer
+	received    []api.Receive
+	refusal     error // of a test of a credential
+
+	err     error
+	oldSite string // of the device that a list changes
 }
 
 func (a *answers) Status(context.Context, api.StatusQuery) (api.Status, error) {
@@ -94,7 +100,55 @@ func (a *answers) Tokens(context.Context) ([]api.Token, error) {
 	return []api.Token{{Name: a.device.Name, Group: a.device.Name}}, a.err
 }
 func (a *answers) Credentials(context.Context) ([]api.Credential, error) {
-	return []api.Credential{{Name: a.device.Name, Username: a.device.Name, Password: "command " + a.device.Name}}, a.err
+	return []api.Credential{{Name: a.device.Name, Username: a.device.Name, Password: "command " + a.device.Name}, {Name: "x", Username: a.device.Name, Fingerprint: a.device.Name, Password: "stored; old: stored"}}, a.err
+}
+func (a *answers) SetCredential(_ context.Context, c api.CredentialChange) (api.Credential, error) {
+	a.credentials = append(a.credentials, c)
+	return api.Credential{Name: c.Name}, a.err
+}
+func (a *answers) TestCredential(_ context.Context, r api.CredentialTest) (api.CredentialTestResult, error) {
+	a.ended = append(a.ended, "test "+r.Name+" on "+r.Device)
+	return api.CredentialTestResult{Name: r.Name, Device: r.Device, Found: []string{"password: stored"}, Old: true}, a.refusal
+}
+func (a *answers) RemoveCredential(_ context.Context, n api.Named) (struct{}, error) {
+	a.ended = append(a.ended, "remove "+n.Name)
+	return struct{}{}, a.err
+}
+func (a *answers) Offers(context.Context) ([]api.PermitState, error) {
+	if a.device.Name == "" {
+		return nil, a.err
+	}
+	text := a.device.Name
+	return []api.PermitState{a.permit(text), {Permit: api.Permit{ID: text, Peer: text, Name: text, Until: now}, State: api.PermitEnded, Message: text, Hint: "type `" + text + "`"}}, a.err
+}
+func (a *answers) Receptions(context.Context) ([]api.PermitState, error) {
+	if a.device.Name == "" {
+		return nil, a.err
+	}
+	s := a.permit(a.device.Name)
+	s.Ways, s.Server = nil, "2001:db8::1"
+	return []api.PermitState{s, {Permit: api.Permit{ID: "r", Until: now}, State: api.PermitUsed, Complete: 1, Times: 1, Snapshot: a.device.Name}}, a.err
+}
+
+// permit is an open offer.
+func (a *answers) permit(text string) api.PermitState {
+	return api.PermitState{Permit: api.Permit{ID: text, Peer: text, Device: text, Server: text, Name: text, Until: now.Add(10 * time.Minute), Port: 6969, Ways: []api.Way{{Where: text, Lines: []string{text}, Note: text}}}, By: text, State: api.PermitOpen, Running: 1, Times: 2}
+}
+func (a *answers) Offer(_ context.Context, o api.Offer) (api.Permit, error) {
+	a.offered = append(a.offered, o)
+	return api.Permit{}, a.err
+}
+func (a *answers) Receive(_ context.Context, r api.Receive) (api.Permit, error) {
+	a.received = append(a.received, r)
+	return api.Permit{}, a.err
+}
+func (a *answers) EndOffer(_ context.Context, id api.Named) (struct{}, error) {
+	a.ended = append(a.ended, "end offer "+id.Name)
+	return struct{}{}, a.err
+}
+func (a *answers) EndReception(_ context.Context, id api.Named) (struct{}, error) {
+	a.ended = append(a.ended, "end reception "+id.Name)
+	return struct{}{}, a.err
 }
 func (a *answers) AddJobs(_ context.Context, r api.NewJobs) (api.Jobs, error) {
 	a.asked = append(a.asked, r)
@@ -186,7 +240,7 @@ func send(t *testing.T, h http.Handler, r *http.Request) (*http.Response, string
 }
 
 // views are the paths of all views.
-var views = []string{"/", "/devices/sw1", "/devices/sw1/diff", "/snapshots/x", "/jobs", "/jobs/x", "/images", "/vault", "/audit", "/settings", "/live", "/devices/sw1/restore", "/plans/x", "/devices/sw1/edit", "/add-device"}
+var views = []string{"/", "/devices/sw1", "/devices/sw1/diff", "/snapshots/x", "/jobs", "/jobs/x", "/images", "/vault", "/audit", "/settings", "/live", "/devices/sw1/restore", "/plans/x", "/devices/sw1/edit", "/add-device", "/transfers", "/add-credential", "/credentials/x"}
 
 // full returns answers in which every text is this one.
 func full(text string) *answers {
@@ -248,7 +302,9 @@ func TestEveryViewShowsItsData(t *testing.T) {
 		"/images":             {"Running, and not in the vault", "! differs", "6 devices"},
 		"/vault":              {"! failed", "mirror"},
 		"/audit":              {"! refused", `href="/audit?cursor=7"`},
-		"/settings":           {"command core1", "admin"},
+		"/settings":           {"command core1", "admin", `href="/credentials/core1"`},
+		"/transfers":          {"core1 (core1) may fetch core1", "▸ open", "0 of 2 · 1 transfer running", "copy flash:FILE tftp://[2001:db8::1]/core1", "✓ done", `action="/offers/core1/end"`, "devices send to port 69", "the file in the vault"},
+		"/credentials/x":      {`value="core1"`, "stored; old: stored", "the old one is forgotten", `action="/credentials/x/remove"`},
 	} {
 		resp, body := get(t, h, path)
 		for _, want := range wants {
@@ -272,12 +328,12 @@ func TestOnlyUsersSeeThePage(t *testing.T) {
 			t.Errorf("%s: %s to %q, want %q", path, resp.Status, resp.Header.Get("Location"), want)
 		}
 	}
-	for _, path := range []string{"/backup", "/jobs/x/cancel", "/jobs/x/retry", "/import/check", "/import", "/plans/x"} {
+	for _, path := range []string{"/backup", "/jobs/x/cancel", "/jobs/x/retry", "/import/check", "/import", "/plans/x", "/doctor", "/offers", "/receptions", "/offers/x/end", "/receptions/x/end", "/add-credential", "/credentials/x", "/credentials/x/test", "/credentials/x/remove"} {
 		if resp, _ := post(t, h, path, url.Values{"device": {"sw1"}}); resp.StatusCode != 303 || resp.Header.Get("Location") != "/login" {
 			t.Errorf("%s: %s to %q", path, resp.Status, resp.Header.Get("Location"))
 		}
 	}
-	if len(a.asked)+len(a.ended) > 0 {
+	if len(a.asked)+len(a.ended)+len(a.offered)+len(a.received)+len(a.credentials) > 0 {
 		t.Errorf("nobody asked for %+v %q", a.asked, a.ended)
 	}
 	_, form := get(t, h, "/login?to=/jobs")
@@ -396,11 +452,11 @@ func TestRolesSeeWhatTheyMayDo(t *testing.T) {
 	for role, want := range map[api.Role]struct{ buttons, admin bool }{api.RoleViewer: {}, api.RoleOperator: {buttons: true}, api.RoleAdmin: {true, true}} {
 		h := page(a, role, false)
 		var all string
-		for _, path := range []string{"/", "/devices/sw1", "/snapshots/x", "/jobs/x"} {
+		for _, path := range []string{"/", "/devices/sw1", "/snapshots/x", "/jobs/x", "/jobs", "/transfers", "/images"} {
 			_, body := get(t, h, path)
 			all += body
 		}
-		for _, button := range []string{"Back up now", "Back up all", "Try again", "/content?path="} {
+		for _, button := range []string{"Back up now", "Back up all", "Try again", "/content?path=", ">Doctor<", "Examine this host", `action="/offers"`, `action="/receptions"`, "/end\"", "Offer…"} {
 			if strings.Contains(all, button) != want.buttons {
 				t.Errorf("%s: %q %t", role, button, !want.buttons)
 			}
