@@ -65,7 +65,8 @@ func TestChangesAreReported(t *testing.T) {
 	if _, err := q.Retry(t.Context(), ids[1], "alice"); err != nil {
 		t.Fatal(err)
 	}
-	if got := seen(ids[1]); !strings.HasPrefix(got, "queued running running cancelled queued") {
+	// The queue may have begun it before the report of Retry asks for its state.
+	if got := seen(ids[1]); !strings.HasPrefix(got, "queued running running cancelled queued") && !strings.HasPrefix(got, "queued running running cancelled running") {
 		t.Errorf("after retry: %q", got)
 	}
 }

@@ -85,6 +85,7 @@ func lostACKOfWrite(j *judge) {
 	p := j.peer()
 	name := p.writing()
 	p.send(data(1, body[:512]))
+	p.wantACK(1) // the one that is lost
 	p.drain(50 * time.Millisecond)
 	p.send(data(1, body[:512]))
 	p.wantACKAgain(1)
