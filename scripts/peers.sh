@@ -44,6 +44,7 @@ if ! command -v in.tftpd >/dev/null 2>&1; then
     [ -e /usr/share/doc/libwrap0 ] || missing="$missing libwrap0"
 fi
 only in.tftpd /usr/local/sbin tftpd-hpa usr/sbin/in.tftpd
+only nginx /usr/local/sbin nginx usr/sbin/nginx
 only promtool /usr/local/bin prometheus usr/bin/promtool
 only prometheus-alertmanager /usr/local/bin prometheus-alertmanager usr/bin/prometheus-alertmanager usr/share/prometheus/alertmanager
 # An S3 server for make soak. Debian has none, and to build it takes minutes.
