@@ -43,6 +43,7 @@ var arrows = map[string][]string{
 	"bench/largevault":             {"api", "internal/catalog/sqlite", "internal/vault", "internal/vault/dir"},                    // generates data for measurements
 	"bench/night":                  {"api", "api/client", "internal/iossim", "tftp"},                                              // measures the service
 	"bench/transports":             {"internal/certificate", "internal/https", "internal/scp", "internal/scpd", "internal/spool"}, // the same
+	"bench/pageload":               {},                                                                                            // the standard library only
 	"internal/catalog":             {"api", "internal/cause", "internal/flash", "internal/vault"},
 	"internal/catalog/sqlite":      {"api", "internal/catalog/tables", "internal/cause"},
 	"internal/catalog/catalogtest": {"api", "internal/audit", "internal/catalog", "internal/cause", "internal/vault"}, // a test kit
