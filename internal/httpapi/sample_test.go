@@ -24,6 +24,8 @@ func (s *sample) fill(v reflect.Value) {
 		v.SetBool(true)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(1<<40 + int64(s.next))
+	case reflect.Uint16:
+		v.SetUint(uint64(s.next))
 	case reflect.Float64:
 		v.SetFloat(float64(s.next) + 0.1)
 	case reflect.Pointer:
