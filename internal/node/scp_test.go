@@ -36,6 +36,9 @@ var scpKeys = sync.OnceValue(func() map[string][]byte {
 	}
 	files := make(map[string][]byte)
 	entries, err := os.ReadDir(dir)
+	if err != nil {
+		panic(err)
+	}
 	for _, e := range entries {
 		if files[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name())); err != nil {
 			panic(err)
