@@ -84,8 +84,8 @@ func refuse(w http.ResponseWriter, status int, code string) {
 	fmt.Fprintf(w, "<Error><Code>%s</Code></Error>", code)
 }
 
-// page is how many objects one answer lists, so that tests need several.
-const page = 3
+// page is how many objects one answer lists.
+const page = 50
 
 // list answers a ListObjectsV2.
 func (b *bucketInMemory) list(w http.ResponseWriter, prefix, after string) {
