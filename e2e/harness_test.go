@@ -88,6 +88,17 @@ type site struct {
 	port int
 	env  []string
 	job  string // the ID of a job; empty: none was made
+
+	inside func(func()) // calls a function that starts a program, on the host of this site; nil: on this host
+}
+
+// onHost calls f on the host of the site.
+func (s *site) onHost(f func()) {
+	if s.inside == nil {
+		f()
+		return
+	}
+	s.inside(f)
 }
 
 // ports are below those of the scripts of cmd/flashwarden, which run at the same time.
@@ -120,9 +131,10 @@ func (s *site) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-func (s *site) run(args ...string) outcome {
+func (s *site) run(args ...string) (o outcome) {
 	s.t.Helper()
-	return finish(s.t, s.command(args...))
+	s.onHost(func() { o = finish(s.t, s.command(args...)) })
+	return o
 }
 
 // standsStill ends a program that does nothing, and says how it ended. If it still ran, its

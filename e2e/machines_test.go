@@ -91,7 +91,8 @@ func (w *machine) serve(args ...string) {
 	defer log.Close()
 	w.cmd = exec.Command(binary, append([]string{"serve"}, args...)...)
 	w.cmd.Env, w.cmd.Stdout, w.cmd.Stderr = w.env, log, log
-	if err := w.cmd.Start(); err != nil {
+	w.onHost(func() { err = w.cmd.Start() })
+	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(w.kill)
