@@ -40,7 +40,8 @@ func unchanged(smaps, program string) (list []mapping) {
 		var next mapping
 		var access, offset, device, inode string
 		if n, _ := fmt.Sscanf(line, "%x-%x %s %s %s %s", &next.start, &next.end, &access, &offset, &device, &inode); n == 6 {
-			m, candidate = next, !strings.Contains(access, "w") && strings.HasSuffix(line, " "+program+"\n")
+			_, path, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "/")
+			m, candidate = next, !strings.Contains(access, "w") && "/"+path == program
 		}
 		if name, value, _ := strings.Cut(line, ":"); candidate && name == "Anonymous" && strings.TrimSpace(value) == "0 kB" {
 			list = append(list, m)

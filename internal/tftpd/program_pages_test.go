@@ -27,7 +27,7 @@ Anonymous:             0 kB
 	if got := unchanged(smaps, "/usr/bin/flash warden"); !slices.Equal(got, want) {
 		t.Errorf("got %x, want %x", got, want)
 	}
-	if got := unchanged(smaps, "warden"); got != nil {
+	if got := unchanged(smaps, "/bin/flash warden"); got != nil {
 		t.Errorf("another program: %x", got)
 	}
 }

@@ -19,16 +19,21 @@ func TestStartIsForgotten(t *testing.T) {
 	}
 }
 
-// programMemory returns how much of its program file a process has in memory, in kB.
+// programMemory returns how much of its program file a process has in memory, in kB. A
+// file of a tmpfs counts as shared memory.
 func programMemory(t *testing.T, pid int) (kB int) {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(status), "RssFile:")
-	if _, err := fmt.Sscan(rest, &kB); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"RssFile:", "RssShmem:"} {
+		n := 0
+		_, rest, _ := strings.Cut(string(status), name)
+		if _, err := fmt.Sscan(rest, &n); err != nil {
+			t.Fatal(err)
+		}
+		kB += n
 	}
 	return kB
 }
