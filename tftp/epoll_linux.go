@@ -18,7 +18,6 @@ import (
 // transfer in lockstep a fifth slower.
 type poller struct {
 	engine *engine
-	number int // of pollers of the engine
 	ep     int
 	wake   int // eventfd(2) that stops the goroutine, or makes it close the removed loops or the rounds
 	in     *inbox
@@ -44,7 +43,7 @@ const (
 	hotRounds = 32                    // reads of one port in a row before the other ports are checked
 )
 
-func newPoller(loops []*loop, number int) (*poller, error) {
+func newPoller(loops []*loop) (*poller, error) {
 	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)
@@ -53,7 +52,7 @@ func newPoller(loops []*loop, number int) (*poller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventfd: %w", errors.Join(err, unix.Close(ep)))
 	}
-	p := &poller{engine: loops[0].engine, number: number, ep: ep, wake: wake, in: newInbox()}
+	p := &poller{engine: loops[0].engine, ep: ep, wake: wake, in: newInbox()}
 	err = p.watch(wake, wakeIndex)
 	for _, l := range loops {
 		if err == nil {
@@ -220,10 +219,10 @@ func (p *poller) look() (int, error) {
 }
 
 // wait sleeps until there are events. A goroutine that sleeps in the kernel blocks
-// its processor (GOMAXPROCS) for a while. If all may be blocked like this and the
-// storage side has work, wait sleeps in the network poller of the Go runtime instead.
+// its processor (GOMAXPROCS) for a while. If there is only one and the storage side
+// has work, wait sleeps in the network poller of the Go runtime instead.
 func (p *poller) wait() (n int, err error) {
-	if runtime.GOMAXPROCS(0) <= p.number && p.engine.storage.pending.Load() > 0 {
+	if runtime.GOMAXPROCS(0) == 1 && p.engine.storage.pending.Load() > 0 {
 		return p.park()
 	}
 	n, err = unix.EpollWait(p.ep, p.events[:], -1)

@@ -8,18 +8,16 @@ import "runtime"
 // listener and, with it, the ports with one transfer: only its goroutine opens them.
 type pollers []*poller
 
-// newPollers divides the loops, of which the first is the listener, among as many
-// pollers as there are processors (GOMAXPROCS), but gives each at least one shared port.
+// newPollers divides the loops, of which the first is the listener, among the pollers.
 func newPollers(loops []*loop) (reader, error) {
-	shared := max(1, len(loops)-1)
-	n := min(runtime.GOMAXPROCS(0), shared)
-	parts := make([][]*loop, n)
+	parts := make([][]*loop, numberOfPollers(len(loops)-1))
 	for i, l := range loops {
-		parts[i%n] = append(parts[i%n], l)
+		part := &parts[i%len(parts)]
+		*part = append(*part, l)
 	}
 	var list pollers
 	for _, part := range parts {
-		p, err := newPoller(part, n)
+		p, err := newPoller(part)
 		if err != nil {
 			for _, p := range list {
 				p.close()
@@ -29,6 +27,13 @@ func newPollers(loops []*loop) (reader, error) {
 		list = append(list, p)
 	}
 	return list, nil
+}
+
+// numberOfPollers returns one for each shared port, but leaves one processor to the
+// goroutines that read and write files: a poller keeps its processor even while it
+// waits. On two processors, two pollers would be slower than one.
+func numberOfPollers(shared int) int {
+	return max(1, min(shared, runtime.GOMAXPROCS(0)-1))
 }
 
 func (list pollers) start() {
