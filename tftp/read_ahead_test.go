@@ -33,3 +33,16 @@ func TestReadAhead(t *testing.T) {
 		t.Errorf("%d chunks were loaded for 512 KB", loads)
 	}
 }
+
+// TestManyReads reads while 1000 transfers run: their chunks are small, and together they
+// need 5 MB.
+func TestManyReads(t *testing.T) {
+	m := newMachine(t, &fakeHandler{size: 512 << 10}, Read)
+	m.finishJob()
+	m.finishJob()
+	m.packet(appendACK(nil, 1))
+	m.e.running.active.Store(1000)
+	if size, ahead := m.s.down.nextChunk(); size*(100+100*ahead/(size/516))/100 > 5<<10 {
+		t.Errorf("a read has chunks of %d bytes, and the next one is loaded when %d blocks are left", size, ahead)
+	}
+}

@@ -118,8 +118,11 @@ func (d *download) load(out *outbox) {
 	s.submit(job{kind: jobRead, chunk: s.chunk(size)}, out)
 }
 
-// firstChunk is the size in bytes of what is loaded for a peer that has not answered.
-const firstChunk = 4 << 10
+// The sizes in bytes of the chunks of a read in lockstep.
+const (
+	firstChunk   = 4 << 10 // for a peer that has not answered
+	crowdedChunk = 4 << 10 // when so many transfers run that uploads have chunks of 8 KiB
+)
 
 // nextChunk returns the size of the next chunk in bytes, and how many blocks are left
 // when it is loaded: in lockstep a quarter of a chunk lasts long enough, so that most
@@ -133,6 +136,8 @@ func (d *download) nextChunk() (size, ahead int) {
 		return size, size / block
 	case !d.s.clock.confirmed:
 		size = max(min(size, firstChunk), block)
+	case size <= 8<<10:
+		size = max(min(size, crowdedChunk), block)
 	}
 	return size, size / block / 4
 }
