@@ -41,6 +41,7 @@ const (
 	lookTime  = 15 * time.Microsecond // polling before sleeping; sleeping costs more than this
 	coldWaits = 32                    // waits without polling, after polling found nothing
 	hotRounds = 32                    // reads of one port in a row before the other ports are checked
+	lonely    = 8                     // reads of a single datagram from a port that had no more than one
 )
 
 func newPoller(loops []*loop) (*poller, error) {
@@ -278,7 +279,7 @@ func (p *poller) serve(n int) (alone *loop, ended bool) {
 		if e.Events&unix.EPOLLERR != 0 {
 			p.closedPeers(alone)
 		}
-		in, err := alone.link.(*port).read(p.in)
+		in, err := p.receive(alone)
 		if err != nil {
 			continue // an ICMP message about one peer appears as an error of the socket
 		}
@@ -292,6 +293,21 @@ func (p *poller) serve(n int) (alone *loop, ended bool) {
 		return nil, false
 	}
 	return alone, false
+}
+
+// receive returns the waiting datagrams of a loop. From a port that had only one, it
+// then reads one at a time, which is cheaper, for a while. If there are more, epoll
+// reports the port again.
+func (p *poller) receive(l *loop) ([]datagram, error) {
+	if l.lonely > 0 {
+		l.lonely--
+		return l.link.(*port).readOne(p.in), nil
+	}
+	in, err := l.link.(*port).read(p.in)
+	if len(in) == 1 {
+		l.lonely = lonely
+	}
+	return in, err
 }
 
 // closedPeers ends the transfers whose peers closed their ports.
