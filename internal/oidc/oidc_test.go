@@ -130,6 +130,10 @@ func TestOnlyOneBrowserAndOnce(t *testing.T) {
 			t.Errorf("%q: error %v", other, err)
 		}
 	}
+	// Everybody can compute the state of a browser without a secret, and send it to somebody who is not logging in.
+	if _, err := c.Person(t.Context(), "", redirect, begin(t, p, c, "")); !errors.Is(err, oidc.ErrForeign) {
+		t.Errorf("no secret: error %v", err)
+	}
 	// A stolen code with the right state of the thief's own login: the verifier is another.
 	thief := oidc.NewAttempt()
 	stolen := begin(t, p, c, thief)

@@ -68,6 +68,9 @@ func TestProvider(t *testing.T) {
 		if resp.StatusCode != 303 || resp.Header.Get("Location") != want || sessionOf(resp) != "secret of guest anna" {
 			t.Errorf("%.50q: %s to %q, session %q\n%s", to, resp.Status, resp.Header.Get("Location"), sessionOf(resp), body)
 		}
+		if c := resp.Cookies()[0]; c.Name != "__Host-oidc" || c.MaxAge >= 0 {
+			t.Errorf("%.50q: the browser keeps the secret of the login: %+v", to, c)
+		}
 		if again, _ := send(t, h, r); again.StatusCode != 401 || sessionOf(again) != "" {
 			t.Errorf("the same answer again: %s", again.Status)
 		}
