@@ -21,7 +21,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -41,8 +40,8 @@ func TestPage(t *testing.T) {
 	s.ok("user", "add", "anna", "--role", "admin", "--password-file", s.file("word", "long enough"))
 	address, log := s.servePage()
 	proxy := startNginx(t, address)
-	var all sync.WaitGroup
-	for name, at := range map[string]struct{ base, scripts string }{"proxied": {"https://" + proxy, "with"}, "plain": {"http://" + address, "without"}} {
+	passes := []string{"forms.mjs", chromium}
+	for name, base := range map[string]string{"proxied": "https://" + proxy, "plain": "http://" + address} {
 		sw := s.switchOn(name+"-sw1", "c3750", iossim.Options{LargestImage: imageSize})
 		slow := s.switchOn(name+"-slow", "c2960", iossim.Options{LargestImage: imageSize, Pace: 1000})
 		forget := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -51,17 +50,15 @@ func TestPage(t *testing.T) {
 			}
 		}))
 		t.Cleanup(forget.Close)
-		all.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-			defer cancel()
-			cmd := exec.CommandContext(ctx, "node", "forms.mjs", chromium, name, at.base, at.scripts, sw.Addr().String(), slow.Addr().String(), forget.URL)
-			cmd.Dir, cmd.WaitDelay, cmd.Env = "browser", time.Minute, append(os.Environ(), "LOGIN="+password, "ENABLE="+enable)
-			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
-				t.Errorf("%s: %v\n%s", name, err, out)
-			}
-		})
+		passes = append(passes, fmt.Sprintf(`{"name": %q, "base": %q, "scripts": %t, "address": %q, "slow": %q, "forget": %q}`, name, base, name == "proxied", sw.Addr(), slow.Addr(), forget.URL))
 	}
-	all.Wait()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "node", passes...)
+	cmd.Dir, cmd.WaitDelay, cmd.Env = "browser", time.Minute, append(os.Environ(), "LOGIN="+password, "ENABLE="+enable)
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%v\n%s", err, out)
+	}
 	wantClientBehind(t, proxy, log)
 }
 
@@ -99,8 +96,8 @@ func browserProgram(t *testing.T) string {
 // servePage runs a service, and returns the address of its page and its log.
 func (s *site) servePage() (address string, log *marker) {
 	s.t.Helper()
-	cmd, log := s.command("serve"), newMarker(`"msg":"serving"`)
-	cmd.Stderr = log
+	cmd, log := exec.Command(binary, "serve"), newMarker(`"msg":"serving"`)
+	cmd.Env, cmd.Stderr = s.env, log
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
