@@ -361,8 +361,8 @@ func (p planning) unsafeReload(b bootChange, a answers, steps []api.PlanStep) []
 }
 
 // unsafeStartup refuses a startup-config whose boot lines name no image that
-// would be there: the device would not return from its next start, whenever
-// that is.
+// would be there, or only images that are damaged or cut short where the device
+// starts a good one now: it would not return from its next start, whenever that is.
 func (p planning) unsafeStartup(a answers, steps []api.PlanStep) []api.Problem {
 	after := p.after(a, steps)
 	for _, f := range a.files {
@@ -371,9 +371,14 @@ func (p planning) unsafeStartup(a answers, steps []api.PlanStep) []api.Problem {
 			before := p.view.loaders()[i]
 			l.next = p.view.bootFiles(lines, l.unit)
 			named := fmt.Sprintf("boots %s, and none of these is an image in the flash of %s", strings.Join(l.next, ", "), l.unit)
+			doubt := p.doubts(after, a, l)
 			switch {
-			case !written || after.unsafeFiles(l) == nil:
+			case !written:
 				continue
+			case after.unsafeFiles(l) == nil && (doubt == "" || p.view.unsafeFiles(before) != nil || p.doubts(p.view, answers{}, before) != ""):
+				continue // it is sure to start, or is not sure now
+			case after.unsafeFiles(l) == nil:
+				named = "boots " + doubt
 			case len(l.next) == 0 && (!p.view.linesCount() || p.view.unsafeFiles(before) != nil):
 				continue
 			case len(l.next) == 0:

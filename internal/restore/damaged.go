@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -39,15 +40,58 @@ func (p planning) shortStart(b bootChange, a answers, steps []api.PlanStep) []ap
 	}
 	after := p.after(a, steps)
 	for _, f := range after.startFiles(after.loaders(), b.files) {
-		compared := slices.ContainsFunc(a.files, func(restored api.PlannedFile) bool { return restored.Path == f.String() })
-		where, size := p.longer(after, f)
-		if compared || where == "" || path.Ext(f.Rel) == ".conf" {
-			continue
+		if short := p.short(after, a, f); short != "" {
+			return []api.Problem{*unsafeBoot(fmt.Sprintf("%s would start from %s, which %s", p.device.Name, f, short),
+				api.Say("look with ").Type(api.OnDevice, "verify "+f.String()).Say("; copy a whole file there by hand, or leave out ").Option("reload", ""))}
 		}
-		return []api.Problem{*unsafeBoot(fmt.Sprintf("%s would start from %s, which has %d bytes, and %s has %d: it may be incomplete", p.device.Name, f, f.Entry.Size, where, size),
-			api.Say("look with ").Type(api.OnDevice, "verify "+f.String()).Say("; copy a whole file there by hand, or leave out ").Option("reload", ""))}
 	}
 	return nil
+}
+
+// short says how f is shorter than it should be; empty if nothing is known against it.
+func (p planning) short(after view, a answers, f flash.File) string {
+	compared := slices.ContainsFunc(a.files, func(restored api.PlannedFile) bool { return restored.Path == f.String() })
+	where, size := p.longer(after, f)
+	if compared || where == "" || path.Ext(f.Rel) == ".conf" {
+		return ""
+	}
+	return fmt.Sprintf("has %d bytes, and %s has %d: it may be incomplete", f.Entry.Size, where, size)
+}
+
+// doubts names an image that the BOOT of a unit names, and why no loader may start it. It is
+// empty if there is nothing against one of them, or if BOOT names none.
+func (p planning) doubts(v view, a answers, l loader) string {
+	var why string
+	for _, file := range l.next {
+		f, ok := v.image(l, file)
+		if !ok {
+			continue
+		}
+		doubt := ""
+		for _, part := range v.parts(f) {
+			if short := p.short(v, a, part); short != "" {
+				doubt = part.String() + ", which " + short
+			} else if bad, ok := p.damaged(a, part); ok {
+				doubt = part.String() + ", which is " + bad.Image.String()
+			}
+		}
+		if doubt == "" {
+			return ""
+		}
+		why = cmp.Or(why, doubt)
+	}
+	return why
+}
+
+// parts is an image, or a provisioning file and the packages that it names.
+func (v view) parts(f flash.File) []flash.File {
+	files := []flash.File{f}
+	for _, name := range v.provisioned[f.Path] {
+		if pkg, ok := v.File(f.Dir().Join(name)); ok {
+			files = append(files, pkg)
+		}
+	}
+	return files
 }
 
 // longer returns where a file of the same name has more bytes than f, and how many;
@@ -80,12 +124,7 @@ func (v view) startFiles(loaders []loader, boot []string) []flash.File {
 			continue
 		}
 		f, _ := v.File(all[0])
-		files = append(files, f)
-		for _, name := range v.provisioned[f.Path] {
-			if pkg, ok := v.File(f.Dir().Join(name)); ok {
-				files = append(files, pkg)
-			}
-		}
+		files = append(files, v.parts(f)...)
 	}
 	return files
 }

@@ -118,3 +118,40 @@ func TestStartupWithoutBootLines(t *testing.T) {
 		"and with IOS-XE, on a card":   run("ie3400", api.Restore{}, "", "", "startup-config"),
 	})
 }
+
+// TestStartupOfADoubtfulImage restores a startup-config that boots an image which is cut
+// short, or damaged by its own checksums. It is refused if the device starts a good one now.
+func TestStartupOfADoubtfulImage(t *testing.T) {
+	testlevel.NeedFull(t, "TestDoubts")
+	t.Parallel()
+	const old = "flash:/old.bin"
+	run := func(o iossim.Options, boots []string, words string, prepare func(b *bench, image string)) func(*testing.T) {
+		return func(t *testing.T) {
+			b := newBenchOf(t, "c3750", o, api.PolicyRebuild)
+			image := b.snapshot.Facts.Image
+			o.Boots = boots
+			b.start("c3750", o)
+			b.write(old, string(fileOn(b, image)))
+			prepare(b, image)
+			b.lose("nvram:startup-config")
+			before := b.digests()
+			r := b.restore(api.Restore{}, "startup-config")
+			if words == "" {
+				wantResult(t, r, api.StatusOK, "")
+				return
+			}
+			wantResult(t, r, api.StatusFailed, cause.UnsafeBoot)
+			if !r.Refused || !strings.Contains(r.Message, words) {
+				t.Errorf("refused %t: %s", r.Refused, r.Message)
+			}
+			b.wantUnchanged(before)
+		}
+	}
+	short := func(b *bench, image string) { b.write(image, string(fileOn(b, image))[:1000]) }
+	cases(t, map[string]func(*testing.T){
+		"cut short":                 run(iossim.Options{}, []string{old}, "which has 1000 bytes", short),
+		"cut short, and it is so":   run(iossim.Options{}, []string{"flash:/gone.bin"}, "", short),
+		"damaged":                   run(iossim.Options{Faults: iossim.Faults{DamagedImages: true}}, []string{old}, "damaged", func(*bench, string) {}),
+		"another one is named, too": run(iossim.Options{}, []string{old}, "", func(*bench, string) {}),
+	})
+}

@@ -337,6 +337,22 @@ func TestShortStart(t *testing.T) {
 	}
 }
 
+// TestDoubts doubts a start only if every image of BOOT is doubtful.
+func TestDoubts(t *testing.T) {
+	v := seen("flash:/x.bin", nil, [][]string{{"flash:"}}, "flash:/x.bin", "flash:/y.bin", "flash:/packages.conf", "flash:/a.pkg")
+	v.provisioned = map[flash.Path][]string{flash.ParsePath("flash:/packages.conf"): {"a.pkg"}}
+	p := planning{view: v, selection: Selection{Snapshot: api.Snapshot{Files: []api.File{{Path: "flash:/x.bin", Size: 2}, {Path: "flash:/a.pkg", Size: 2}}}}}
+	for boot, words := range map[string]string{
+		"flash:/x.bin": "flash:/x.bin, which has 1 bytes", "flash:/x.bin;flash:/y.bin": "", "flash:/gone.bin;flash:/x.bin": "flash:/x.bin, which has 1 bytes",
+		"flash:packages.conf": "flash:/a.pkg, which has 1 bytes", "flash:/gone.bin": "", "flash:/y.bin": "",
+	} {
+		why := p.doubts(v, answers{}, loader{own: true, next: strings.Split(boot, ";")})
+		if (why == "") != (words == "") || !strings.HasPrefix(why, words) {
+			t.Errorf("%s: %q", boot, why)
+		}
+	}
+}
+
 // TestMayBoot wants boot lines only for a file that an earlier step proved, and
 // packages.conf alone where a later step installs it.
 func TestMayBoot(t *testing.T) {
