@@ -99,20 +99,33 @@ func TestNoReloadOfTheShelf(t *testing.T) {
 func TestDamagedImageIsRemoved(t *testing.T) {
 	testlevel.NeedFull(t, "waits for a terminal")
 	t.Parallel()
-	b := newBench(t, "isr2900", api.PolicyImage)
-	image := b.snapshot.Facts.Image
-	b.lose(image)
-	p := b.plan(api.Restore{}, image)
-	var copied, lost atomic.Bool
-	b.sw.Arm(iossim.Faults{FlipBit: 1, Break: func(command string) (broken, after bool) {
-		if strings.HasPrefix(command, "copy tftp") {
-			copied.Store(true)
+	first := newBench(t, "isr2900", api.PolicyImage)
+	image := first.snapshot.Facts.Image
+	lostAt := func(start string, after int) func(t *testing.T) {
+		return func(t *testing.T) {
+			b := first.another(t, "isr2900", iossim.Faults{})
+			b.lose(image)
+			p := b.plan(api.Restore{}, image)
+			var copied, lost atomic.Bool
+			b.sw.Arm(iossim.Faults{FlipBit: 1, CutOutput: func(command string) int {
+				if strings.HasPrefix(command, "copy tftp") {
+					copied.Store(true)
+				}
+				if copied.Load() && strings.HasPrefix(command, start) && lost.CompareAndSwap(false, true) {
+					return after
+				}
+				return 0
+			}})
+			r := b.apply(p)
+			wantResult(t, r, api.StatusFailed, cause.DigestMismatch)
+			if _, there := b.sw.File(image); there || !lost.Load() {
+				t.Errorf("it is there: %t; lost: %t; %s", there, lost.Load(), r.Message)
+			}
 		}
-		return copied.Load() && strings.HasPrefix(command, "dir ") && lost.CompareAndSwap(false, true), false
-	}})
-	r := b.apply(p)
-	wantResult(t, r, api.StatusFailed, cause.DigestMismatch)
-	if _, there := b.sw.File(image); there || !lost.Load() {
-		t.Errorf("it is there: %t; %s", there, r.Message)
 	}
+	cases(t, map[string]func(*testing.T){
+		"while it lists":             lostAt("dir ", 1),
+		"behind the enable password": lostAt("enable", len("Password: \r\n")),
+		"in the prompt":              lostAt("enable", len("Password: \r\nsw")),
+	})
 }

@@ -24,7 +24,8 @@ func (a application) change(ctx context.Context, c ios.Change) error {
 
 // overNewLine calls do over a new line, because the state of the old one is unknown. If
 // the new line is lost too, it tries again, three times in all: the device must not stay
-// as it is.
+// as it is. A session that ends behind the enable password may be lost, because this
+// restore has logged in with that password before.
 func (a application) overNewLine(ctx context.Context, do func() error) error {
 	pause := time.NewTicker(orDefault(a.Poll, 10*time.Second))
 	defer pause.Stop()
@@ -34,7 +35,7 @@ func (a application) overNewLine(ctx context.Context, do func() error) error {
 			err = do()
 		}
 		switch c := cause.Of(err); {
-		case try == 3, c != cause.SessionLost && c != cause.ConnectTimeout && c != cause.ConnectRefused:
+		case try == 3, c != cause.SessionLost && c != cause.ConnectTimeout && c != cause.ConnectRefused && c != cause.EnableFailed:
 			return err
 		}
 		select {
