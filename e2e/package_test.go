@@ -24,7 +24,7 @@ func TestPackage(t *testing.T) {
 		t.Error("the same program made two different packages")
 	}
 	dir := t.TempDir()
-	cmd := exec.Command(need(t, "unshare"), "--mount", "--pid", "--fork", "sh", "-eu", "-c", copyOfHost, "sh", dir, first, pack(t, "2.0"), "../internal/vault/testdata/format-2/plain", installSteps)
+	cmd := exec.Command(need(t, "unshare"), "--mount", "--net", "--pid", "--fork", "sh", "-eu", "-c", copyOfHost, "sh", dir, first, pack(t, "2.0"), "../internal/vault/testdata/format-2/plain", installSteps+setupSteps+removeSteps)
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState.ExitCode() == 77 {
 		t.Skipf("no overlay on the root of this host: %s", out)
@@ -91,8 +91,72 @@ install /run/2.deb
 asService device list | grep sw1
 grep '# ours' /etc/flashwarden/flashwarden.yaml
 [ ! -e /etc/systemd/system/multi-user.target.wants/flashwarden.service ]
+`
 
+// setupSteps are the first steps, on a host where tftpd-hpa runs. In place of systemd a script
+// starts and stops the programs.
+const setupSteps = `
+mkdir /run/bin
+PATH=/run/bin:$PATH
+cat >/run/bin/systemctl <<'END'
+#!/bin/sh
+echo "$*" >>/run/systemctl
+service=/run/service.pid
+case "$*" in
+"show "*) echo LoadState=loaded; if [ -e $service ]; then echo ActiveState=active; else echo ActiveState=failed; fi ;;
+"is-active tftpd-hpa.service") [ -e /run/tftpd.pid ] ;;
+"stop tftpd-hpa.service") kill "$(cat /run/tftpd.pid)"; while [ -d "/proc/$(cat /run/tftpd.pid)" ]; do sleep 0.05; done ;;
+"restart flashwarden.service")
+	[ ! -e $service ] || { kill "$(cat $service)"; while [ -d "/proc/$(cat $service)" ]; do sleep 0.05; done; }
+	setpriv --reuid=flashwarden --regid=flashwarden --clear-groups --inh-caps=+net_bind_service --ambient-caps=+net_bind_service flashwarden serve --data /var/lib/flashwarden </dev/null >>/run/serve 2>&1 &
+	echo $! >$service
+	n=0
+	until flashwarden user list --quiet || [ $((n += 1)) -gt 100 ]; do sleep 0.1; done ;;
+esac
+END
+chmod 755 /run/bin/systemctl
+ip link set lo up
+ip address add 192.0.2.5/32 dev lo
+ip address add 192.0.2.6/32 dev lo
+mkdir /run/tftp
+echo 'hostname sw9' >/run/tftp/sw9.cfg
+in.tftpd --listen --address :69 --pidfile /run/tftpd.pid --secure /run/tftp
+echo 'long enough' >/run/word
+run() { flashwarden setup --user anna --user-password-file /run/word --schedule 'daily 03:00' --images /run/tftp --yes "$@" >/run/said 2>&1; }
+
+: setup stops no other server without a word
+run && exit 1 || [ $? = 4 ]
+grep 'UDP :69 is in use by in.tftpd (tftpd-hpa.service)' /run/said
+grep 'which serves 1 file in /run/tftp' /run/said
+! grep -v -e ^show -e ^is-active /run/systemctl
+
+: the move, and the same again changes nothing
+run --stop-tftpd
+grep 'done: stop in.tftpd (tftpd-hpa.service), and keep it off' /run/said
+grep '1 file imported' /run/said
+grep '^  backup: "daily 03:00"' /etc/flashwarden/flashwarden.yaml
+grep '# ours' /etc/flashwarden/flashwarden.yaml
+flashwarden user list | grep '^anna *admin'
+[ "$(stat -c %U $data/key $data/vault | sort -u)" = flashwarden ]
+: >/run/systemctl
+run --stop-tftpd
+grep '1 known' /run/said
+! grep -v -e ^show -e ^is-active /run/systemctl
+
+: the old directory stays served, at a second address
+run --stop-tftpd --advertise 192.0.2.5 --keep-tftpd 192.0.2.6
+grep '^  listen: "192.0.2.5:69"' /etc/flashwarden/flashwarden.yaml
+grep -F 'address 192.0.2.6:69 ' /etc/systemd/system/flashwarden-tftpd.service.d/setup.conf
+grep 'restart flashwarden-tftpd.service' /run/systemctl
+systemd-analyze verify --man=no /lib/systemd/system/flashwarden-tftpd.service
+kill "$(cat /run/service.pid)"
+while [ -d "/proc/$(cat /run/service.pid)" ]; do sleep 0.05; done
+`
+
+// removeSteps remove the package, with and without backups.
+const removeSteps = `
 : removed, the data and the configuration stay, and after a purge the backups
+rm -r $data/vault
 cp -R /run/vault $data/vault
 dpkg -r flashwarden
 [ ! -e /usr/bin/flashwarden ]

@@ -29,6 +29,7 @@ func nothingYet() []visit {
 		{args: words("import tftpboot"), acts: true, moving: true},
 		{args: words("mirror copy"), acts: true, moving: true}, {args: words("rebuild"), acts: true, moving: true},
 		{args: words("doctor"), varies: true, acts: true, code: hostCode},
+		{args: words("setup --device sw1 --address 192.0.2.1 --username backup --user anna --dry-run --yes"), varies: true, acts: true},
 		{args: words("firewall nft"), code: 5}, {args: words("backup --all"), acts: true, code: 5}, {args: words("device test --all"), acts: true, code: 5},
 	}
 	for line, code := range map[string]int{"status nope": 5, "device show nope": 5, "snapshots nope": 5, "show nope": 5, "diff nope": 5, "jobs show nope": 5, "export nope -o out": 5,

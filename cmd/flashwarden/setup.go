@@ -32,7 +32,7 @@ func setupCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "prepare this host, add the first device and the first user",
-		RunE:  func(cmd *cobra.Command, _ []string) error { return runSetup(cmd, p, r, f) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return runSetup(cmd, p, &r, &f) },
 	}
 	fs := cmd.Flags()
 	f.device.register(fs)
@@ -57,7 +57,7 @@ func setupCommand(p *program) *cobra.Command {
 }
 
 // runSetup looks, asks, plans, shows the plan, asks again, and applies it.
-func runSetup(cmd *cobra.Command, p *program, r api.Setup, f setupFlags) error {
+func runSetup(cmd *cobra.Command, p *program, r *api.Setup, f *setupFlags) error {
 	if err := readAnswers(cmd.Flags(), f.answers); err != nil {
 		return usageError{err}
 	}
@@ -68,10 +68,10 @@ func runSetup(cmd *cobra.Command, p *program, r api.Setup, f setupFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := p.completeAnswers(ctx, s, &r, &f, cmd.Flags()); err != nil {
+	if err := p.completeAnswers(ctx, s, r, f, cmd.Flags()); err != nil {
 		return err
 	}
-	plan, err := s.Plan(ctx, r)
+	plan, err := s.Plan(ctx, *r)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func runSetup(cmd *cobra.Command, p *program, r api.Setup, f setupFlags) error {
 	case f.dryRun:
 		return p.setupDocument(api.SetupResult{Plan: plan, Done: []string{}})
 	}
-	secrets, err := p.setupSecrets(ctx, plan, f, cmd.Flags())
+	secrets, err := p.setupSecrets(ctx, plan, *f, cmd.Flags())
 	if err != nil {
 		return err
 	}

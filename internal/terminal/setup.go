@@ -87,5 +87,5 @@ func FormatSetupResult(r api.SetupResult, l Layout) string {
 		b.WriteString(l.Prose("", "Page: "+r.Page))
 	}
 	b.WriteString(l.Prose("", "Next: "+r.Next))
-	return b.String()
+	return strings.TrimLeft(b.String(), "\n")
 }

@@ -274,7 +274,7 @@ func (a *applying) end(ctx context.Context) error {
 		next = api.Do("backup").With("all", "").Say(" backs up all devices")
 	}
 	if a.result.Plan.Host.Service == "" {
-		next = next.Say("; ").Do("serve").Say(" does it every night, and has the page")
+		next = next.Say("; ").Do("serve").Say(" backs up every night, and has the page")
 	}
 	a.result.Next = next.String()
 	return nil
