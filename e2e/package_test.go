@@ -19,6 +19,7 @@ func TestPackage(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	need(t, "dpkg-deb")
+	need(t, "in.tftpd")
 	first, again := pack(t, "1.0"), pack(t, "1.0")
 	if !bytes.Equal(readAll(t, first), readAll(t, again)) {
 		t.Error("the same program made two different packages")
@@ -97,17 +98,26 @@ grep '# ours' /etc/flashwarden/flashwarden.yaml
 // starts and stops the programs.
 const setupSteps = `
 mkdir /run/bin
-PATH=/run/bin:$PATH
+PATH=/run/bin:$PATH:/usr/local/sbin # where a test host may have in.tftpd
+cat >/run/end <<'END'
+# end ends a process. Here nobody reaps a process whose parent has gone: Z is its state then.
+end() {
+	kill "$1"
+	while grep -qs '^State:.[^Z]' "/proc/$1/status"; do sleep 0.05; done
+}
+END
+. /run/end
 cat >/run/bin/systemctl <<'END'
 #!/bin/sh
+. /run/end
 echo "$*" >>/run/systemctl
 service=/run/service.pid
 case "$*" in
 "show "*) echo LoadState=loaded; if [ -e $service ]; then echo ActiveState=active; else echo ActiveState=failed; fi ;;
 "is-active tftpd-hpa.service") [ -e /run/tftpd.pid ] ;;
-"stop tftpd-hpa.service") kill "$(cat /run/tftpd.pid)"; while [ -d "/proc/$(cat /run/tftpd.pid)" ]; do sleep 0.05; done ;;
+"stop tftpd-hpa.service") end "$(cat /run/tftpd.pid)" ;;
 "restart flashwarden.service")
-	[ ! -e $service ] || { kill "$(cat $service)"; while [ -d "/proc/$(cat $service)" ]; do sleep 0.05; done; }
+	[ ! -e $service ] || end "$(cat $service)"
 	setpriv --reuid=flashwarden --regid=flashwarden --clear-groups --inh-caps=+net_bind_service --ambient-caps=+net_bind_service flashwarden serve --data /var/lib/flashwarden </dev/null >>/run/serve 2>&1 &
 	echo $! >$service
 	n=0
@@ -149,8 +159,7 @@ grep '^  listen: "192.0.2.5:69"' /etc/flashwarden/flashwarden.yaml
 grep -F 'address 192.0.2.6:69 ' /etc/systemd/system/flashwarden-tftpd.service.d/setup.conf
 grep 'restart flashwarden-tftpd.service' /run/systemctl
 systemd-analyze verify --man=no /lib/systemd/system/flashwarden-tftpd.service
-kill "$(cat /run/service.pid)"
-while [ -d "/proc/$(cat /run/service.pid)" ]; do sleep 0.05; done
+end "$(cat /run/service.pid)"
 `
 
 // removeSteps remove the package, with and without backups.

@@ -52,8 +52,8 @@ type docLine struct {
 }
 
 var (
-	inBlock = regexp.MustCompile("(?:^|[|;(]|&&|sudo|sudo -u \\S+|bin/|\\./|env|nohup|'|\\s{2}root )\\s*(?:/usr/bin/)?flashwarden ((?:'[^']*'|[^|;>&#)'])+)")
-	inSpan  = regexp.MustCompile("`(?:sudo )?flashwarden ([^`|;>&#]+)`")
+	inBlock = regexp.MustCompile(`(?:^|[|;(]|&&|sudo|sudo -u \S+|bin/|\./|env|nohup|'|\s{2}root )\s*(?:/usr/bin/)?flashwarden ((?:'[^']*'|[^|;>&#)'])+)`)
+	inSpan  = regexp.MustCompile(`\x60(?:sudo )?flashwarden ([^\x60|;>&#]+)\x60`)
 )
 
 // commandLines finds the command lines in blocks of code and in spans of code.
