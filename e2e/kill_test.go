@@ -85,11 +85,12 @@ func killedRun(t *testing.T, by, profile string) {
 	s := newSite(t)
 	// The switch must know the port of the SCP server: the address is the one that no other program has.
 	ours := fmt.Sprintf("127.80.%d.%d", os.Getpid()>>8&0xff, os.Getpid()&0xff)
-	s.env = append(s.env, "FLASHWARDEN_TRANSPORTS_HTTPS_LISTEN=127.0.0.1:0", "FLASHWARDEN_TRANSPORTS_SCP_LISTEN="+ours+":2022")
+	s.env = append(s.env, "FLASHWARDEN_TRANSPORTS_HTTPS_LISTEN=127.0.0.1:0")
 	o := iossim.Options{LargestImage: imageSize, SCPServer: true, SCPPort: 2022, Privilege: 15, Pace: imageSize / 600} // ten minutes
 	sw := s.add("sw1", profile, o)
 	s.ok("device", "edit", "sw1", "--copy-by", by)
 	if by == "scp" {
+		s.env = append(s.env, "FLASHWARDEN_TRANSPORTS_SCP_LISTEN="+ours+":2022")
 		s.ok("device", "edit", "sw1", "--tftp-address", ours)
 	}
 	s.killAtCopy("backup", "sw1", "-v")
