@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"flashwarden/internal/catalog/sqlite"
+	"flashwarden/internal/catalog/sqlite/sqlitetest"
 	"flashwarden/internal/credential"
 )
 
@@ -41,5 +42,30 @@ func TestMoveEntersKey(t *testing.T) {
 	}
 	if err := enterKey(t.Context(), from, file); err == nil {
 		t.Error("a catalog of another key moves")
+	}
+}
+
+// TestKeyOfAnotherMachine: machines with one catalog have the same key. One with another key
+// seals nothing and reads nothing.
+func TestKeyOfAnotherMachine(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "catalog.db")
+	sqlitetest.Create(t, file)
+	c, err := sqlite.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	first, other := filepath.Join(t.TempDir(), "key"), filepath.Join(t.TempDir(), "key")
+	for _, m := range []struct {
+		key          string
+		shared, same bool
+	}{{first, true, true}, {first, true, true}, {other, true, false}, {other, false, true}} {
+		k, err := openKeyring(t.Context(), c, m.key, m.shared)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := k.ReadsSecrets(); (err == nil) != m.same {
+			t.Errorf("%+v: error %v", m, err)
+		}
 	}
 }

@@ -117,6 +117,11 @@ func wantAllBut(t *testing.T, s vault.Store, identity, how string, damaged int) 
 		}
 		return n
 	}
+	for key := range r.damaged {
+		if _, err := r.Stat(t.Context(), key); !errors.Is(err, vault.ErrDamaged) {
+			t.Errorf("%s: %s: error %v; want ErrDamaged", how, key, err)
+		}
+	}
 	check, err := vault.New(r).Check(t.Context(), vault.CheckOptions{})
 	if err != nil || count(check.Problems) != damaged {
 		t.Errorf("%s: check: %+v, error %v", how, check.Problems, err)

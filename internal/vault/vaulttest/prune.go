@@ -233,6 +233,26 @@ func testPruneSeesNewSnapshots(t *testing.T, s vault.Store) {
 	wantProblems(t, vault.New(s), true)
 }
 
+// testPruneCannotReadNew: if the snapshot that another process wrote during a prune cannot be
+// read, nobody knows its content, and none is removed.
+func testPruneCannotReadNew(t *testing.T, s vault.Store) {
+	all := history(t, s, "a", "b", "c")
+	put(t, s, key("orphan"), "orphan")
+	next := snapshot("orphan", 2025)
+	next.Previous = all[2].Document
+	_, err := vault.New(s).Prune(t.Context(), vault.PruneOptions{Now: later(), Retention: api.Retention{Last: 1}, Removing: func(ctx context.Context, _ []string) error {
+		kept, err := vault.New(s).PutSnapshot(ctx, next)
+		if err == nil {
+			err = s.Delete(ctx, vault.SnapshotKey(kept.Document))
+		}
+		put(t, s, vault.SnapshotKey(kept.Document), "rotten")
+		return err
+	}})
+	if !errors.Is(err, vault.ErrDamaged) || !has(t, vault.New(s), "orphan") || !has(t, vault.New(s), "a") {
+		t.Errorf("error %v; want that of the document, and all content", err)
+	}
+}
+
 // testPruneGrace removes only content that is ripe, and asks for nothing else.
 func testPruneGrace(t *testing.T, s vault.Store) {
 	history(t, s, "a", "b", "c")

@@ -67,6 +67,7 @@ func Test(t *testing.T, create func(t *testing.T) vault.Store) {
 		{"PruneLeavesClaims", testPruneLeavesClaims},
 		{"PruneGrace", testPruneGrace},
 		{"PruneSeesNewSnapshots", testPruneSeesNewSnapshots},
+		{"PruneCannotReadNew", testPruneCannotReadNew},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, create(t)) })
 	}
