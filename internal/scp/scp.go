@@ -63,7 +63,11 @@ const (
 	// finalWait is how long a device may take to send the zero byte after the last
 	// byte of the file. The file is complete then.
 	finalWait = 5 * time.Second
-	pieces    = 64 << 10 // the most bytes for one Write to the sink
+	// pieces is the most bytes for one Write to the sink. Larger ones make no difference: SSH packets have
+	// 32 kB at most.
+	pieces = 16 << 10
+	// ahead is the buffer for what is no content. The content is read past it.
+	ahead = 512
 )
 
 // Receive receives one file. accept is called with the size that the device announces, in
@@ -73,7 +77,7 @@ const (
 // stream, and closes it earlier to break off. Other errors are *Refused, *NoFile,
 // ErrCut and ErrLong.
 func Receive(stream io.ReadWriter, accept func(size int64) (Sink, error)) error {
-	r := receiver{w: stream, in: bufio.NewReader(stream)}
+	r := receiver{w: stream, in: bufio.NewReaderSize(stream, ahead)}
 	r.acknowledge()
 	size, err := r.header()
 	if err != nil {

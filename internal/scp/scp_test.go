@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -164,4 +165,29 @@ func FuzzReceive(f *testing.F) {
 			t.Errorf("stored %t, %d of %d bytes, %v", got.stored, got.Len(), announced, err)
 		}
 	})
+}
+
+// discard is a sink that keeps nothing.
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) Commit() error               { return nil }
+func (discard) Abort(error)                 {}
+
+// TestMemory: hundreds of transfers at once are no burden.
+func TestMemory(t *testing.T) {
+	const size = 1 << 20
+	stream := struct {
+		io.Reader
+		io.Writer
+	}{io.MultiReader(strings.NewReader(fmt.Sprintf("C0644 %d x\n", size)), bytes.NewReader(make([]byte, size)), strings.NewReader("\x00")), io.Discard}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if err := Receive(stream, func(int64) (Sink, error) { return discard{}, nil }); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 24<<10 {
+		t.Errorf("one transfer took %d bytes of memory", took)
+	}
 }

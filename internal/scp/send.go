@@ -10,7 +10,7 @@ import (
 // "scp -f FILE". It returns nil after the other side has acknowledged the whole file. Other errors than
 // those of r are *Refused, and ErrCut if the session ended before.
 func Send(stream io.ReadWriter, name string, r io.Reader, size int64) error {
-	s := sender{stream, bufio.NewReader(stream)}
+	s := sender{stream, bufio.NewReaderSize(stream, ahead)}
 	if err := s.acknowledged(); err != nil {
 		return err
 	}
@@ -20,7 +20,7 @@ func Send(stream io.ReadWriter, name string, r io.Reader, size int64) error {
 	if err := s.acknowledged(); err != nil {
 		return err
 	}
-	n, err := io.CopyBuffer(struct{ io.Writer }{s.w}, struct{ io.Reader }{io.LimitReader(r, size)}, make([]byte, pieces/2))
+	n, err := io.CopyBuffer(struct{ io.Writer }{s.w}, struct{ io.Reader }{io.LimitReader(r, size)}, make([]byte, 2*pieces))
 	if err == nil && n < size {
 		err = io.ErrUnexpectedEOF
 	}
