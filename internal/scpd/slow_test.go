@@ -455,6 +455,7 @@ func TestHandshakeIsNoted(t *testing.T) {
 			if _, _, _, err := ssh.NewClientConn(raw, "", &c); err == nil {
 				t.Error("logged in")
 			}
+			synctest.Wait() // what the client has sent arrives before its end
 			raw.Close()
 			close(raw.queue)
 		}
