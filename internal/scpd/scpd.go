@@ -33,6 +33,8 @@ type Store interface {
 	Get(p spool.Put) (*spool.Download, error)
 	// NoteHandshake gets the reason if SSH does not come about with a client.
 	NoteHandshake(from netip.Addr, err error)
+	// NoteStray gets what a client wanted after its login, if that is not its file.
+	NoteStray(from netip.Addr, what string)
 }
 
 // Server is an SCP server. Its fields are set before Serve.

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -518,8 +519,14 @@ func TestCommands(t *testing.T) {
 		}
 		c.Close()
 	}
-	if e := ticket.Evidence(); e.Complete > 0 || e.Bytes > 0 {
+	e := ticket.Evidence()
+	if e.Complete > 0 || e.Bytes > 0 {
 		t.Errorf("evidence %+v", e)
+	}
+	for _, want := range []string{"exec id", "exec sh"} {
+		if !slices.Contains(e.Strays, want) || !strings.Contains(b.log.String(), want) {
+			t.Errorf("%q is not in the evidence %q, or not in the log", want, e.Strays)
+		}
 	}
 	b.wantEmpty()
 }

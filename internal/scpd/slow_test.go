@@ -42,6 +42,8 @@ func (s *fakeStore) NoteHandshake(_ netip.Addr, err error) {
 	s.handshakes = append(s.handshakes, err)
 }
 
+func (s *fakeStore) NoteStray(netip.Addr, string) {}
+
 func (s *fakeStore) Admits(p spool.Put) error {
 	if p.Name != "x" || p.Password != "y" {
 		return spool.ErrUnauthorised

@@ -110,12 +110,24 @@ func (v *visit) requests(channel ssh.Channel, asked <-chan *ssh.Request) (err er
 		case r.Type == "exec" && ok:
 			wg.Go(func() { err = v.run(channel, c) })
 		case r.Type == "exec", r.Type == "shell", r.Type == "subsystem":
-			v.server.Log.Info("request refused", "remote", v.conn.RemoteAddr(), "request", r.Type)
+			v.noteStray(r)
 			channel.Close()
 		}
 	}
 	wg.Wait()
 	return err
+}
+
+// noteStray notes a request that is refused, for whoever looks for the reason.
+func (v *visit) noteStray(r *ssh.Request) {
+	what := r.Type
+	var argument struct{ Text string } // a command, or the name of a subsystem
+	if ssh.Unmarshal(r.Payload, &argument) == nil {
+		what += " " + argument.Text
+	}
+	what = what[:min(len(what), 100)]
+	v.server.Log.Info("request refused", "remote", v.conn.RemoteAddr(), "request", what)
+	v.server.Store.NoteStray(v.from, what)
 }
 
 // command is "scp -t NAME", or "scp -f NAME".
@@ -169,6 +181,7 @@ func (v *visit) run(channel ssh.Channel, c command) (err error) {
 // expected returns an error unless the command names the file of the ticket.
 func (v *visit) expected(name string) error {
 	if strings.TrimLeft(name, "/") != v.put.Name {
+		v.server.Store.NoteStray(v.from, name)
 		return fmt.Errorf("not expected: %q", name)
 	}
 	return v.server.setBusy(v, true)

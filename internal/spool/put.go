@@ -111,6 +111,15 @@ func (s *Spool) NoteHandshake(from netip.Addr, err error) {
 	s.eachSecret(from, func(t *Ticket) { t.evidence.Handshake = err })
 }
 
+// NoteStray records what a device wanted after its login, in place of its file.
+func (s *Spool) NoteStray(from netip.Addr, what string) {
+	s.eachSecret(from, func(t *Ticket) {
+		if len(t.evidence.Strays) < maxNoted && !slices.Contains(t.evidence.Strays, what) {
+			t.evidence.Strays = append(t.evidence.Strays, what)
+		}
+	})
+}
+
 // noteUnauthorised records a wrong name or password in the tickets of the device.
 func (s *Spool) noteUnauthorised(p Put) {
 	if p.Name == "" && p.Password == "" {

@@ -68,7 +68,7 @@ func (v SCP) Diagnose(w Witness) *cause.Error {
 	switch {
 	case cause.Of(w.Err) == cause.SessionLost:
 		return sessionLost(w)
-	case !w.Seen.Requested && w.Seen.Refused != nil:
+	case !w.Seen.Requested && (w.Seen.Refused != nil || len(w.Seen.Strays) > 0):
 		return refused(w)
 	case !w.Seen.Requested:
 		return v.noRequest(w)

@@ -90,6 +90,7 @@ func TestSCPDiagnose(t *testing.T) {
 		"no client":            {Witness{Said: ios.CopyResult{Error: "% Invalid input detected", Cause: cause.CommandRejected}}, overSCP, cause.TransportRestricted, "lists scp: if its software has it"},
 		"not permitted":        {Witness{Said: ios.CopyResult{Error: "% Authorization failed.", Cause: cause.NotPermittedOnDevice}}, overSCP, cause.NotPermittedOnDevice, "privilege level 15"},
 		"a wrong password":     {Witness{Said: failed, Seen: spool.Evidence{Refused: &tftp.Error{Code: tftp.CodeAccess, Message: "wrong name or password"}}}, overSCP, cause.RefusedByServer, "flashwarden backup sw1 --verbose"},
+		"another command":      {Witness{Said: failed, Seen: spool.Evidence{Strays: []string{"exec scp -x -t y"}}}, overSCP, cause.RefusedByServer, "flashwarden backup sw1 --verbose"},
 		"stopped midway":       {Witness{Said: failed, Seen: spool.Evidence{Requested: true, Bytes: 512}}, overSCP, cause.Stalled, "loss"},
 		"stalled":              {Witness{Err: ErrStalled, Stalled: true, Stall: time.Minute, Seen: spool.Evidence{Requested: true, Bytes: 512}}, overSCP, cause.Stalled, "loss"},
 		"silent":               {Witness{Err: ErrStalled, Stalled: true, Stall: time.Minute}, overSCP, cause.NoRequest, "TCP 22"},
