@@ -64,9 +64,10 @@ class Nginx:
 
     def __init__(self, certificate):
         self.port = free_port()
+        temp = " ".join(f"{what}_temp_path {work}/{what};" for what in ("proxy", "fastcgi", "uwsgi", "scgi"))
         with open(f"{work}/nginx.conf", "w") as f:
             f.write(f"daemon off; pid {work}/nginx.pid; error_log {work}/nginx.log; user root; worker_processes 1; events {{}}\n"
-                    f"http {{ access_log off; client_max_body_size 0; client_body_temp_path {work}/dav/temp; server {{ listen 127.0.0.1:{self.port} ssl; "
+                    f"http {{ access_log off; client_max_body_size 0; client_body_temp_path {work}/dav/temp; {temp} server {{ listen 127.0.0.1:{self.port} ssl; "
                     f"ssl_certificate {certificate}; ssl_certificate_key {certificate.replace('.crt', '.key')}; "
                     f"location / {{ root {work}/dav; dav_methods PUT; }} }} }}\n")
         self.p = subprocess.Popen(["nginx", "-c", f"{work}/nginx.conf", "-e", f"{work}/nginx.log"])
