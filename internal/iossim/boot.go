@@ -245,7 +245,7 @@ func (s *session) writeMemory(_ []string) {
 		return
 	}
 	text := s.sw.textFile("system:running-config")
-	if err := s.sw.flash.write("nvram:startup-config", []byte(text)); err != nil {
+	if err := errors.Join(s.sw.flash.write("nvram:startup-config", []byte(text)), s.sw.flash.writeKeys()); err != nil {
 		s.say(fmt.Sprintf("%%Error writing nvram:startup-config (%v)\n", err))
 		return
 	}
@@ -483,26 +483,6 @@ func (s *Switch) Remove(path string) error { return s.flash.remove(path) }
 
 // Touch sets the date of a file to now, like a copy of the same bytes over it.
 func (s *Switch) Touch(path string) error { return s.flash.touch(path) }
-
-// EditRunningConfig replaces a text in the running-config, like somebody who configures the
-// switch and does not save.
-func (s *Switch) EditRunningConfig(old, new string) error {
-	const path = "system:running-config"
-	text := s.textFile(path)
-	if !strings.Contains(text, old) {
-		return fmt.Errorf("the running-config has no %q", old)
-	}
-	before := bootLinesOf(text)
-	text = strings.Replace(text, old, new, 1)
-	if lines := bootLinesOf(text); !slices.Equal(lines, before) {
-		s.mu.Lock()
-		if s.boot.lines = lines; !s.profile.BootList {
-			s.boot.read(lines, false)
-		}
-		s.mu.Unlock()
-	}
-	return s.flash.replace(path, text)
-}
 
 // Write stores a file. It replaces a file of the same path.
 func (s *Switch) Write(path string, data []byte) error { return s.flash.write(path, data) }

@@ -1,6 +1,7 @@
 package iossim
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -49,7 +50,7 @@ func TestWriteMemoryAndReload(t *testing.T) {
 	s := launch(t, "c3750", Options{})
 	l := atPrompt(t, s)
 	other := atPrompt(t, s)
-	if err := s.flash.write("flash:new.bin", []byte("image")); err != nil {
+	if err := errors.Join(s.flash.write("flash:new.bin", []byte("image")), s.Remove("flash:private-config.text")); err != nil {
 		t.Fatal(err)
 	}
 	l.run("configure terminal", "(config)#")
@@ -63,6 +64,9 @@ func TestWriteMemoryAndReload(t *testing.T) {
 	l.expect("Building configuration...\r\n[OK]\r\nProceed with reload? [confirm]")
 	l.send("n")
 	l.expect("sw-office#")
+	if keys, _ := s.File("flash:private-config.text"); !slices.Equal(keys, noKeys) {
+		t.Errorf("the private keys are % x", keys)
+	}
 	for _, path := range []string{"nvram:startup-config", "flash:config.text"} {
 		if text, _ := s.File(path); !strings.Contains(string(text), "boot system flash:/new.bin") {
 			t.Errorf("%s was not written", path)

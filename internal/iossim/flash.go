@@ -73,6 +73,9 @@ type flash struct {
 	// config has the places of the startup-config. On a Catalyst with classic IOS
 	// nvram:startup-config is config.text in flash, and every member has it.
 	config []string
+	// keys has the places of private-config.text, which such a Catalyst writes with its
+	// startup-config: dir of a 3550 and of a 3560X on public pages has one date for both.
+	keys []string
 
 	images []*content // of the profile, whole
 
@@ -101,6 +104,9 @@ func newFlash(p *profile, f fill) (*flash, error) {
 			fl.images = append(fl.images, e.body)
 		}
 		fl.content[fs] = append(fl.content[fs], &e)
+		if path.Base(e.path) == "private-config.text" {
+			fl.keys = append(fl.keys, fs.prefix+e.path)
+		}
 	}
 	fl.config = p.configPlaces(entries)
 	return fl, nil
@@ -324,6 +330,23 @@ func (fl *flash) writeOne(typed string, data []byte) error {
 		index: fl.nextIndex(fs), perm: "-rw" + lastPerm(fl.content[fs]), date: now, path: rest,
 		size: int64(len(data)), body: textContent(data),
 	})
+	return nil
+}
+
+// noKeys is the content of a private-config.text without keys.
+var noKeys = []byte{0, 0, 0, 0, '\n'}
+
+// writeKeys writes the private keys that are in use: those of the file, or none.
+func (fl *flash) writeKeys() error {
+	for _, place := range fl.keys {
+		err := fl.touch(place)
+		if err == errNoSuchFile {
+			err = fl.writeOne(place, noKeys)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
