@@ -101,7 +101,7 @@ func (p planning) steps(a answers, boot bootChange) []api.PlanStep {
 		switch {
 		case slices.Contains(p.request.Delete, s.Path):
 			steps = append(steps, s)
-		case inNVRAM(s.Path): // `write memory` may replace it, so that it is proved first
+		case inNVRAM(s.Path) || p.view.saves(boot, s.Path): // `write memory` may replace it, so that it is proved first
 			s.Kind = api.PlanHeld
 			steps = append(steps, s)
 		}
@@ -109,17 +109,13 @@ func (p planning) steps(a answers, boot bootChange) []api.PlanStep {
 	steps = append(steps, p.directories(a.files)...)
 	for _, f := range a.files {
 		if rank(f) < afterBoot {
-			steps = append(steps, fileSteps(api.PlanCopy, f, a)...)
+			steps = append(steps, fileSteps(api.PlanCopy, f, a, false)...)
 		}
 	}
 	steps = append(steps, bootSteps(boot, a.files)...)
 	for _, f := range a.files {
 		if rank(f) >= afterBoot {
-			written := len(boot.stages) > 0 && isStartup(f.Path)
-			for _, s := range fileSteps(api.PlanStartup, f, a) {
-				s.Overwrite = s.Overwrite || written && s.Kind == api.PlanStartup
-				steps = append(steps, s)
-			}
+			steps = append(steps, fileSteps(api.PlanStartup, f, a, p.view.saves(boot, f.Path))...)
 		}
 	}
 	return steps
@@ -147,18 +143,27 @@ func (p planning) directories(files []api.PlannedFile) []api.PlanStep {
 	return steps
 }
 
+// saves reports whether the boot lines are saved by a `write memory` that also writes this
+// file: the startup-config, or the private keys of a Catalyst with classic IOS, which each
+// member of a stack keeps in flash beside it.
+func (v view) saves(boot bootChange, file string) bool {
+	keys := flash.ParsePath(cmp.Or(v.facts.PrivateFile, "flash:/private-config.text"))
+	return len(boot.stages) > 0 && (isStartup(file) || v.oneSetting() && v.SameOnUnits(flash.ParsePath(file), keys))
+}
+
 // fileSteps puts one file onto the device: the old one goes first. In nvram: a
-// copy replaces the old one by itself.
-func fileSteps(kind string, f api.PlannedFile, a answers) []api.PlanStep {
+// copy replaces the old one by itself, and so does one of a file that was saved by an
+// earlier step.
+func fileSteps(kind string, f api.PlannedFile, a answers, saved bool) []api.PlanStep {
 	if f.State == api.Equal {
 		return nil
 	}
 	// On a Catalyst nvram: is config.text in flash under another name.
 	s := api.PlanStep{Kind: kind, Path: f.Path, Size: f.Size, FileKind: f.Kind, MD5: f.MD5, SHA256: f.SHA256, SHA512: f.SHA512,
-		ReadBack: a.noDigest, Unless: inNVRAM(f.Path) && !a.noDigest}
+		ReadBack: a.noDigest, Unless: (inNVRAM(f.Path) || saved) && !a.noDigest}
 	i := slices.IndexFunc(a.removals, func(r api.PlanStep) bool { return r.Path == f.Path })
-	if i < 0 || inNVRAM(f.Path) {
-		s.Overwrite = i >= 0
+	if i < 0 || inNVRAM(f.Path) || saved {
+		s.Overwrite = i >= 0 || saved
 		return []api.PlanStep{s}
 	}
 	return []api.PlanStep{a.removals[i], s}

@@ -98,3 +98,44 @@ func TestSavedIsInUse(t *testing.T) {
 		t.Errorf("refused %t: %s", r.Refused, r.Message)
 	}
 }
+
+// TestPrivateKeys restores the private keys of a stack together with boot lines: write memory
+// writes such a file on every member before its copy. Other keys than those of the snapshot are
+// in the vault.
+func TestPrivateKeys(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
+	t.Parallel()
+	first := newBench(t, "c3750-stack", api.PolicyRebuild)
+	run := func(prepare func(b *bench), words string) func(*testing.T) {
+		return func(t *testing.T) {
+			b := first.another(t, "c3750-stack", iossim.Faults{})
+			prepare(b)
+			for i, f := range b.snapshot.Files {
+				if f.Kind == api.KindImage {
+					b.snapshot.Files[i].Path = flashOf(f.Path) + "/new.bin"
+				}
+			}
+			r := b.restore(api.Restore{SetBoot: true, Replace: true}, "new.bin", "private-config.text")
+			if words != "" {
+				if !r.Refused || !strings.Contains(r.Message, words) {
+					t.Errorf("refused %t: %s", r.Refused, r.Message)
+				}
+				return
+			}
+			wantResult(t, r, api.StatusOK, "")
+			b.wantFiles(func(f api.File) bool { return base(f.Path) == "private-config.text" })
+		}
+	}
+	others := func(b *bench) {
+		b.write("flash:/private-config.text", "other keys")
+		b.write("flash2:/private-config.text", "other keys")
+	}
+	cases(t, map[string]func(*testing.T){
+		"none are there": run(func(b *bench) { b.lose("flash:/private-config.text"); b.lose("flash2:/private-config.text") }, ""),
+		"others are there": run(func(b *bench) {
+			others(b)
+			b.node.Runner().Backup(b.t.Context(), b.device, backup.Options{Policy: api.PolicyAll})
+		}, ""),
+		"others, which the vault does not hold": run(others, "the vault does not hold the content of flash:/private-config.text"),
+	})
+}
