@@ -319,7 +319,7 @@ func (c Copy) decline(question string) (string, error) {
 	case proceeds.MatchString(lastQuestion(question)):
 		fix = api.Say("this device runs from its flash: such a copy ends every session and its routing; do it from the console")
 	case c.ToDevice:
-		fix = api.Say("nothing was changed; make room or remove the old file by hand (").Type(api.OnDevice, "dir").Say(", ").
+		fix = api.Say("this copy changed nothing; make room or remove the old file by hand (").Type(api.OnDevice, "dir").Say(", ").
 			Type(api.OnDevice, "delete").Say("), then restore again")
 	}
 	return answer, cause.New(cause.UnsafePrompt, "the device asked "+quote(c.Hide(lastQuestion(question))), fix)
