@@ -245,7 +245,6 @@ func (s *service) begin(dir *tftp.Dir) error {
 	if s.staging != nil {
 		r.dirs = append(r.dirs, s.staging.Name())
 	}
-	forgetStart() // confine takes /proc away
 	if err := confine(r, s.Log); err != nil {
 		return err
 	}
