@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 )
 
 // notCommands are lines of the documentation that begin like commands of this program.
@@ -87,7 +89,11 @@ func parses(line docLine) error {
 	if err != nil {
 		return err
 	}
-	if err := cmd.ParseFlags(rest); err != nil {
+	err = cmd.ParseFlags(rest)
+	switch {
+	case errors.Is(err, pflag.ErrHelp), line.span && err != nil && strings.HasPrefix(err.Error(), "flag needs an argument"):
+		return nil
+	case err != nil:
 		return err
 	}
 	if line.span || cmd.Name() == "help" {

@@ -33,15 +33,17 @@ func Change(file string, text []byte, values []Value) ([]byte, error) {
 	if len(text) > 0 {
 		lines = strings.Split(strings.TrimRight(string(text), "\n"), "\n")
 	}
+	if err := setAll(&want, values); err != nil {
+		return nil, err
+	}
+	for _, err := range []error{want.Web.check(), want.Transports.check()} {
+		if err != nil {
+			return nil, err
+		}
+	}
 	for _, v := range values {
-		i := slices.IndexFunc(settings(), func(s setting) bool { return s.name() == v.Key })
-		if i < 0 {
-			return nil, fmt.Errorf("no setting %s", v.Key)
-		}
-		if err := settings()[i].set(&want, v.Value); err != nil {
-			return nil, &Error{Key: v.Key, Problem: err.Error()}
-		}
-		lines = changeKey(lines, settings()[i].section, settings()[i].key, fmt.Sprintf("%q", v.Value))
+		of := settings()[indexOf(v.Key)]
+		lines = changeKey(lines, of.section, of.key, fmt.Sprintf("%q", v.Value))
 	}
 	changed := []byte(strings.Join(lines, "\n") + "\n")
 	got := Default()
@@ -49,6 +51,30 @@ func Change(file string, text []byte, values []Value) ([]byte, error) {
 		return nil, &Error{File: file, Key: values[0].Key, Problem: "the file is written in a way that cannot be changed automatically: set the key by hand"}
 	}
 	return changed, nil
+}
+
+// CheckValues returns an error for a key that does not exist, and for a value that it cannot have.
+func CheckValues(values []Value) error {
+	c := Default()
+	return setAll(&c, values)
+}
+
+func setAll(c *Config, values []Value) error {
+	for _, v := range values {
+		i := indexOf(v.Key)
+		if i < 0 {
+			return &Error{Key: v.Key, Problem: "no such setting"}
+		}
+		if err := settings()[i].set(c, v.Value); err != nil {
+			return &Error{Key: v.Key, Problem: err.Error()}
+		}
+	}
+	return nil
+}
+
+// indexOf is the place of a key among the settings; -1: there is no such key.
+func indexOf(key string) int {
+	return slices.IndexFunc(settings(), func(s setting) bool { return s.name() == key })
 }
 
 // changeKey sets one key in the lines of a file.

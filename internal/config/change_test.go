@@ -44,7 +44,8 @@ func TestChangeRefuses(t *testing.T) {
 		"one line":      {"tftp: {listen: \":6969\"}\n", Value{"tftp.advertise", "192.0.2.5"}, "by hand"},
 		"a wrong file":  {"tftp:\n  lisen: x\n", Value{"tftp.advertise", "192.0.2.5"}, "f.yaml:2:3"},
 		"a wrong value": {"", Value{"tftp.advertise", "here"}, "tftp.advertise"},
-		"no such key":   {"", Value{"tftp.x", "1"}, "no setting tftp.x"},
+		"no TLS":        {"", Value{"web.listen", ":8480"}, "needs TLS"},
+		"no such key":   {"", Value{"tftp.x", "1"}, "tftp.x: no such setting"},
 	} {
 		if got, err := Change("f.yaml", []byte(c.text), []Value{c.value}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q; text\n%s", name, err, c.want, got)

@@ -125,17 +125,22 @@ func describe(s api.TFTPServer) string {
 	return fmt.Sprintf("%s (process %d)", s.Name, s.PID)
 }
 
-// config writes the settings into the file, and reports whether it does.
-func (p *planner) config() bool {
-	var values []config.Value
+// Values are the settings among the answers.
+func Values(r api.Setup) (values []config.Value) {
 	for _, v := range []config.Value{
-		{Key: "tftp.listen", Value: ListenFor(p.want)}, {Key: "tftp.advertise", Value: p.want.Advertise}, {Key: "schedule.backup", Value: p.want.Schedule},
-		{Key: "web.listen", Value: p.want.WebListen}, {Key: "web.tls", Value: p.want.WebTLS},
+		{Key: "tftp.listen", Value: ListenFor(r)}, {Key: "tftp.advertise", Value: r.Advertise}, {Key: "schedule.backup", Value: r.Schedule},
+		{Key: "web.listen", Value: r.WebListen}, {Key: "web.tls", Value: r.WebTLS},
 	} {
 		if v.Value != "" {
 			values = append(values, v)
 		}
 	}
+	return values
+}
+
+// config writes the settings into the file, and reports whether it does.
+func (p *planner) config() bool {
+	values := Values(p.want)
 	p.address("advertise", p.want.Advertise)
 	if len(values) == 0 {
 		return false

@@ -90,8 +90,11 @@ func (s Setup) Plan(ctx context.Context, r api.Setup) (api.SetupPlan, error) {
 	}
 	if r.User != "" {
 		if err := checkPersonName(r.User); err != nil {
-			return api.SetupPlan{}, err
+			return api.SetupPlan{}, wrongField("user", "%s", AsProblem(err).Detail)
 		}
+	}
+	if err := config.CheckValues(setup.Values(r)); err != nil {
+		return api.SetupPlan{}, err
 	}
 	h, err := s.look(ctx, r)
 	if err != nil {
