@@ -123,6 +123,10 @@ func newPatient(c net.Conn) *patient {
 	p := &patient{Conn: c, queue: make(chan []byte, 1000)}
 	go func() {
 		for piece := range p.queue {
+			if piece == nil {
+				p.Conn.Close()
+				return
+			}
 			if _, err := p.Conn.Write(piece); err != nil {
 				p.Conn.Close()
 				return
@@ -138,6 +142,16 @@ func (p *patient) Write(b []byte) (int, error) {
 		return len(b), nil
 	default:
 		return 0, errors.New("nobody reads")
+	}
+}
+
+// Close closes the connection behind what was written, as TCP does.
+func (p *patient) Close() error {
+	select {
+	case p.queue <- nil:
+		return nil
+	default:
+		return p.Conn.Close()
 	}
 }
 

@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	blocks    = 10
-	blockSize = 1000
+	blocks    = 4
+	blockSize = 2500
 )
 
 // Range is a range of 10,000 ports, below those that the system gives away by itself
-// (32768). Each program takes 1,000 of them.
+// (32768). Each program takes 2,500 of them.
 type Range struct {
 	first int
 	mu    sync.Mutex
@@ -26,9 +26,9 @@ type Range struct {
 // NewRange returns the range that begins with the port first.
 func NewRange(first int) *Range { return &Range{first: first} }
 
-// Next returns the first of n ports that follow each other. After 1,000 ports it begins
-// again: the tests that had these ports have ended. It panics while ten other programs have
-// all ports.
+// Next returns the first of n ports that follow each other. After 2,500 ports it begins
+// again, with those of tests that have ended: a run of all tests needs fewer than that, but
+// -count=20 does not. It panics while four other programs have all ports.
 func (r *Range) Next(n int) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
