@@ -112,7 +112,7 @@ async function moves(page) {
 async function interrupted(where) {
   const page = await browser.newPage(); // its console has the errors
   page.setDefaultTimeout(60_000);
-  const events = '**/api/v1/events', interrupt = () => page.evaluate(() => fetch('/interrupt', { method: 'POST' }));
+  const events = '**/api/v1/events*', interrupt = () => page.evaluate(() => fetch('/interrupt', { method: 'POST' }));
   await page.route('**/hx-*.js', async r => { await new Promise(later => setTimeout(later, 200)); await r.continue(); });
   await page.goto(base + '/');
   try {

@@ -70,6 +70,20 @@ func (w work) Left() time.Duration {
 	return 0
 }
 
+// place is where the events of the service are now. The script of a page goes on from there: what happens between the
+// page and its first event is not lost.
+func (p Page) place(r *http.Request) string {
+	if p.Live == nil {
+		return ""
+	}
+	stream, err := p.Live.Follow(r.Context(), api.LiveSelect{})
+	if err != nil {
+		return "" // the view fails, too, or has events from now on
+	}
+	defer stream.Close()
+	return stream.Place()
+}
+
 // running returns the work that runs now on one device, or on all.
 func (p Page) running(ctx context.Context, device string) (*livePage, error) {
 	if p.Live == nil {

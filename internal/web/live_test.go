@@ -55,6 +55,40 @@ func happens(w warden.Warden) web.Live {
 	return f
 }
 
+// order notes in which order a page asks.
+type order struct {
+	*answers
+	asked []string
+}
+
+func (o *order) Job(ctx context.Context, n api.Named) (api.Job, error) {
+	o.asked = append(o.asked, "job")
+	return o.answers.Job(ctx, n)
+}
+func (o *order) Follow(ctx context.Context, s api.LiveSelect) (warden.Stream, error) {
+	o.asked = append(o.asked, "events")
+	return happens(o.answers).Follow(ctx, s)
+}
+
+// TestNothingBetween: the events of a page go on from a place before its data was read. A job that ends
+// between the page and its first event would else run forever on the page.
+func TestNothingBetween(t *testing.T) {
+	o := &order{answers: full("sw1")}
+	o.job.State = api.JobRunning
+	h := pageWith(o, o)
+	_, body := get(t, h, "/jobs/x")
+	if len(o.asked) < 2 || o.asked[0] != "events" || o.asked[1] != "job" {
+		t.Errorf("asked for %q", o.asked)
+	}
+	for _, path := range []string{"/", "/devices/sw1", "/jobs", "/transfers"} {
+		_, other := get(t, h, path)
+		body += other
+	}
+	if n := strings.Count(body, `hx-sse:connect="/api/v1/events?after=x-1"`); n != 5 {
+		t.Errorf("%d of 5 pages go on from their place", n)
+	}
+}
+
 // TestReadAgain: a page that a script reads again has no scripts. The policy lets nobody add one to a page, so
 // the script would fail and the page would stay as it was.
 func TestReadAgain(t *testing.T) {

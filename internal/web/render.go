@@ -32,6 +32,7 @@ type frame struct {
 	Now     time.Time
 	Nonce   string // of the scripts of this response
 	Part    bool   // a script reads it again: it takes a part of the page, and may not add scripts
+	Place   string // in the events of the service, before Data was read; empty: not known
 	Data    any
 }
 

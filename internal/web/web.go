@@ -61,12 +61,12 @@ func (p Page) Handler() http.Handler {
 		mux.HandleFunc("GET "+callbackPath, p.fromProvider)
 	}
 	for _, v := range []view{
-		{route: "GET /{$}", template: "fleet", section: "Devices", read: p.fleet},
-		{route: "GET /devices/{name}", template: "device", section: "Devices", read: p.device},
+		{route: "GET /{$}", template: "fleet", section: "Devices", follows: true, read: p.fleet},
+		{route: "GET /devices/{name}", template: "device", section: "Devices", follows: true, read: p.device},
 		{route: "GET /devices/{name}/diff", template: "diff", section: "Devices", read: p.diff},
 		{route: "GET /snapshots/{id}", template: "snapshot", section: "Devices", read: p.snapshot},
-		{route: "GET /jobs", template: "jobs", section: "Jobs", read: p.jobs},
-		{route: "GET /jobs/{id}", template: "job", section: "Jobs", read: p.job},
+		{route: "GET /jobs", template: "jobs", section: "Jobs", follows: true, read: p.jobs},
+		{route: "GET /jobs/{id}", template: "job", section: "Jobs", follows: true, read: p.job},
 		{route: "GET /images", template: "images", section: "Images", read: p.images},
 		{route: "GET /vault", template: "vault", section: "Vault", read: p.vault},
 		{route: "GET /audit", template: "audit", section: "Audit", read: p.audit},
@@ -77,7 +77,7 @@ func (p Page) Handler() http.Handler {
 		{route: "GET /import", template: "import", section: "Devices", read: p.importForm},
 		{route: "POST /import/check", template: "import", section: "Devices", read: p.checkList},
 		{route: "GET /plans/{id}", template: "plan", section: "Devices", read: p.plan},
-		{route: "GET /transfers", template: "transfers", section: "Transfers", read: p.transfers},
+		{route: "GET /transfers", template: "transfers", section: "Transfers", follows: true, read: p.transfers},
 		{route: "GET /add-credential", template: "credential", section: "Settings", read: p.newCredential},
 		{route: "GET /credentials/{name}", template: "credential", section: "Settings", read: p.credential},
 		{route: "POST /credentials/{name}/test", template: "credential", section: "Settings", read: p.testCredential},
@@ -110,6 +110,7 @@ type view struct {
 	route    string
 	template string
 	section  string // in the navigation
+	follows  bool   // it stays as new as the events of the service
 	read     func(r *http.Request) (title string, data any, err error)
 }
 
@@ -120,12 +121,16 @@ func (p Page) show(v view) http.HandlerFunc {
 			askToLogIn(w, r)
 			return
 		}
-		title, data, err := v.read(r)
-		if err != nil {
+		f := frame{Section: v.section}
+		if v.follows {
+			f.Place = p.place(r)
+		}
+		var err error
+		if f.Title, f.Data, err = v.read(r); err != nil {
 			p.fail(w, r, v.section, err)
 			return
 		}
-		p.render(w, r, http.StatusOK, v.template, frame{Title: title, Section: v.section, Data: data})
+		p.render(w, r, http.StatusOK, v.template, f)
 	}
 }
 
