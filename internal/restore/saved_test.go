@@ -139,3 +139,32 @@ func TestPrivateKeys(t *testing.T) {
 		"others, which the vault does not hold": run(others, "the vault does not hold the content of flash:/private-config.text"),
 	})
 }
+
+// TestSavedIsProved has somebody copy another startup-config to the device right after the boot
+// lines were saved. show boot of a Catalyst with one setting does not show that, so that the
+// startup-config is read again.
+func TestSavedIsProved(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
+	t.Parallel()
+	b := newBench(t, "c3750", api.PolicyRebuild)
+	for i, f := range b.snapshot.Files {
+		if f.Kind == api.KindImage {
+			b.snapshot.Files[i].Path = "flash:/new.bin"
+		}
+	}
+	var saved, copied bool
+	b.sw.Arm(iossim.Faults{Ask: func(command string) string {
+		saved = saved || command == "write memory"
+		if saved && !copied && strings.HasPrefix(command, "show boot") {
+			copied = true
+			b.saveLines("flash:/gone.bin")
+		}
+		return ""
+	}})
+	next := b.sw.BootNext()
+	r := b.restore(api.Restore{SetBoot: true}, "new.bin")
+	wantResult(t, r, api.StatusIncomplete, cause.CommandRejected)
+	if !strings.Contains(r.Message, "the startup-config boots `boot system flash:/gone.bin`") || !slices.Equal(b.sw.BootNext(), next) || strings.Contains(bootLines(b), "gone") {
+		t.Errorf("%s; it boots %q next, and saved %q", r.Message, b.sw.BootNext(), bootLines(b))
+	}
+}
