@@ -155,3 +155,34 @@ func (e emptiesTmp) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// TestDeleteAllOfSome: a prune that was interrupted has removed some of the keys already.
+func TestDeleteAllOfSome(t *testing.T) {
+	d := newVault(t).dir
+	key := vault.BlobKey(sumOf("an image"))
+	if err := d.Put(t.Context(), key, strings.NewReader("an image"), 8); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.DeleteAll(t.Context(), []string{vault.BlobKey(sumOf("gone")), key}); err != nil {
+		t.Error(err)
+	}
+	if _, err := d.Stat(t.Context(), key); err != vault.ErrNotFound {
+		t.Errorf("error %v; want ErrNotFound", err)
+	}
+}
+
+// TestGetOfLink: a symbolic link in the place of a content is not followed.
+func TestGetOfLink(t *testing.T) {
+	d, target := newVault(t).dir, filepath.Join(t.TempDir(), "target")
+	key := vault.BlobKey(sumOf("an image"))
+	if err := d.Put(t.Context(), key, strings.NewReader("an image"), 8); err != nil {
+		t.Fatal(err)
+	}
+	at := filepath.Join(d.path, filepath.FromSlash(key))
+	if err := errors.Join(os.Rename(at, target), os.Symlink(target, at)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Get(t.Context(), key, 0); !errors.Is(err, vault.ErrDamaged) {
+		t.Errorf("error %v; want ErrDamaged", err)
+	}
+}
