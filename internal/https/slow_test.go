@@ -290,6 +290,8 @@ func TestAcceptFails(t *testing.T) {
 		if said, _ := c.heard(); !strings.HasPrefix(said, "HTTP/1.1 201 ") {
 			t.Errorf("afterwards a device heard %q", said)
 		}
+		idle := n.client("192.0.2.1") // it is cut off, and not waited for
+		defer idle.Close()
 		n.l.errs <- syscall.EINVAL
 		synctest.Wait()
 		if len(n.served) == 0 {
