@@ -54,7 +54,7 @@ func (n *nightNetwork) deviceAddress(i int) string {
 	return address + ":22"
 }
 
-// chains are what is lost on the field: of packets to it, from it and across it.
+// chains are the packets that the field loses: those to it, from it and across it.
 type chains struct{ in, out, across string }
 
 // cut has packets lost from now on.

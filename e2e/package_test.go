@@ -84,7 +84,7 @@ bash -n /usr/share/bash-completion/completions/flashwarden
 [ -s /usr/share/man/man5/flashwarden.yaml.5.gz ]
 systemd-analyze verify --man=no /lib/systemd/system/flashwarden.service /lib/systemd/system/flashwarden-backup.timer /lib/systemd/system/flashwarden.socket
 
-: an upgrade keeps the inventory, the configuration, and what was disabled
+: an upgrade keeps the inventory, the configuration, and keeps services disabled
 echo secret | asService device add sw1 --address 192.0.2.11 --username backup --password-file -
 echo '# ours' >> /etc/flashwarden/flashwarden.yaml
 rm /etc/systemd/system/multi-user.target.wants/flashwarden.service

@@ -2,7 +2,7 @@ package tftp
 
 import "testing"
 
-// TestReadAhead reads in lockstep and looks at what is in memory whenever the next chunk
+// TestReadAhead reads in lockstep and looks at the memory whenever the next chunk
 // is loaded: few blocks, but enough for the time that loading takes. Before the peer has
 // answered, there is one small chunk.
 func TestReadAhead(t *testing.T) {

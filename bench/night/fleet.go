@@ -11,7 +11,7 @@ import (
 	"flashwarden/internal/iossim"
 )
 
-// imageSize is that of the smallest image, in bytes: what is measured is not how fast bytes flow.
+// imageSize is that of the smallest image, in bytes: the night does not measure how fast bytes flow.
 const imageSize = 200_000
 
 // bySite is how many devices a site has. One login a second may begin at a site.

@@ -193,7 +193,7 @@ func TestCurlPuts(t *testing.T) {
 			t.Fatalf("%s: %v", way, err)
 		}
 		if got, err := os.ReadFile(f.Path); err != nil || !bytes.Equal(got, content) {
-			t.Errorf("%s: the file differs from what was sent (%v)", way, err)
+			t.Errorf("%s: the file differs from the one that was sent (%v)", way, err)
 		}
 		// A client that sends at once may be cut off before it reads the answer.
 		if got := b.curl(append(args, b.url(ticket))...); got != http.StatusForbidden && got != 0 {

@@ -258,7 +258,7 @@ func stillOurs(ctx context.Context, device string) error {
 		return nil
 	}
 	return cause.Wrap(cause.Cancelled, err, "the restore stopped before its next step, because another process may work on "+device,
-		api.Say("see who works on it with ").Do("jobs").With("device", device).Say("; then see what is left to do with ").Do("restore", device).With("dry-run", ""))
+		api.Say("see who works on it with ").Do("jobs").With("device", device).Say("; then see the steps that are left with ").Do("restore", device).With("dry-run", ""))
 }
 
 // settle makes the result of a restore.

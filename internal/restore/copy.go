@@ -179,7 +179,7 @@ func (a application) transfer(ctx context.Context, s api.PlanStep, toDevice bool
 	switch {
 	case err == nil && out.SessionLost && toDevice: // prove takes a new line, and looks whether the device has the file
 		err = cause.New(cause.SessionLost, s.Path+" was sent, but the session ended before the device said that it has it",
-			api.Say("the next restore sends only what is missing: ").Do("restore", a.plan.Request.Device))
+			api.Say("the next restore sends only missing files: ").Do("restore", a.plan.Request.Device))
 	case err == nil && out.SessionLost:
 		err = a.line.renew(ctx)
 	case cause.Of(err) == cause.NotPermittedOnDevice: // its words name no command

@@ -512,8 +512,8 @@ func TestSavingStrands(t *testing.T) {
 		"a line that is not saved": {"bootflash:x.bin", "bootflash:x.bin", "bootflash:gone.bin", false, "active boots bootflash:x.bin next", ""},
 		"it boots nothing anyway":  {"bootflash:gone.bin", "bootflash:gone.bin", "bootflash:gone.bin", false, "", ""},
 		"a setting of each loader": {"bootflash:z.bin", "bootflash:y.bin", "bootflash:z.bin", true, "", ""},
-		"by what is saved":         {"bootflash:gone.bin", "bootflash:gone.bin", "bootflash:gone.bin", false, "active boots bootflash:z.bin next", "bootflash:z.bin"},
-		"nor by what is saved":     {"bootflash:gone.bin", "bootflash:gone.bin", "bootflash:gone.bin", false, "", "bootflash:gone.bin"},
+		"by the saved lines":       {"bootflash:gone.bin", "bootflash:gone.bin", "bootflash:gone.bin", false, "active boots bootflash:z.bin next", "bootflash:z.bin"},
+		"nor by the saved lines":   {"bootflash:gone.bin", "bootflash:gone.bin", "bootflash:gone.bin", false, "", "bootflash:gone.bin"},
 	} {
 		v := seen("bootflash:x.bin", []string{c.own}, pair, "bootflash:/x.bin", "bootflash:/z.bin", "slavebootflash:/x.bin", "slavebootflash:/y.bin")
 		v.boot.Units[0].Unit, v.boot.Units[0].PathList = "active", c.list

@@ -55,7 +55,7 @@ func (b *bench) startBy(profile string, o iossim.Options, by string) {
 }
 
 // TestOverEachTransport restores a file by each transport with a password: the plan shows the command, and
-// no password is in the plan, in what was typed, or in the result.
+// no password is in the plan, in the commands, or in the result.
 func TestOverEachTransport(t *testing.T) {
 	t.Parallel()
 	for by, shown := range map[string]string{

@@ -66,7 +66,7 @@ const (
 	// pieces is the most bytes for one Write to the sink. Larger ones make no difference: SSH packets have
 	// 32 kB at most.
 	pieces = 16 << 10
-	// ahead is the buffer for what is no content. The content is read past it.
+	// ahead is the buffer for all but the content. The content is read past it.
 	ahead = 512
 )
 

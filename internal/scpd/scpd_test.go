@@ -178,7 +178,7 @@ func (b *bench) wantFile(t *spool.Ticket, content []byte) {
 		b.Fatal(err)
 	}
 	if got, err := os.ReadFile(f.Path); err != nil || !bytes.Equal(got, content) {
-		b.Errorf("the file differs from what was sent (%v)", err)
+		b.Errorf("the file differs from the one that was sent (%v)", err)
 	}
 }
 

@@ -112,7 +112,7 @@ func (f from) RemoteAddr() net.Addr {
 	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(f.ip), 50000))
 }
 
-// patient is a connection that takes what is written without waiting for a reader, as TCP
+// patient is a connection that takes bytes without waiting for a reader, as TCP
 // does: both sides of SSH begin by writing.
 type patient struct {
 	net.Conn
@@ -145,7 +145,7 @@ func (p *patient) Write(b []byte) (int, error) {
 	}
 }
 
-// Close closes the connection behind what was written, as TCP does.
+// Close closes the connection behind the written bytes, as TCP does.
 func (p *patient) Close() error {
 	select {
 	case p.queue <- nil:

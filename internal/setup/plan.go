@@ -1,4 +1,4 @@
-// Package setup plans the first steps on a host: what is there, what will change, and why a plan
+// Package setup plans the first steps on a host: its state, the changes, and why a plan
 // is refused. Plan is pure; Look reads the host and changes nothing.
 package setup
 
@@ -58,7 +58,7 @@ type planner struct {
 	plan api.SetupPlan
 }
 
-// Plan returns the steps that lead from host to what is wanted. What is so already needs no step.
+// Plan returns the steps that lead from host to the wishes. A wish that is fulfilled already needs no step.
 // If it cannot be done, the plan has refusals and no steps.
 func Plan(host Host, want api.Setup) api.SetupPlan {
 	p := &planner{host: host, want: want, plan: api.SetupPlan{Host: host.SetupHost, Steps: []api.SetupStep{}}}

@@ -34,7 +34,7 @@ func kinds(p api.SetupPlan) []string {
 	return list
 }
 
-// TestPlan has hosts, what is wanted there, and the steps.
+// TestPlan has hosts, the wishes there, and the steps.
 func TestPlan(t *testing.T) {
 	sw1 := api.Device{Name: "sw1", Address: "192.0.2.11"}
 	for _, c := range []struct {

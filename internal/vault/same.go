@@ -49,7 +49,7 @@ func unlessNotFound(err error) error {
 	return err
 }
 
-// showsPut reports whether one store shows what is put into the other.
+// showsPut reports whether one store shows an object that is put into the other.
 func showsPut(ctx context.Context, one, other Store) (bool, error) {
 	data := make([]byte, sha256.Size)
 	rand.Read(data) // never fails: crypto/rand.Read ends the program instead

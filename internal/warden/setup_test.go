@@ -54,7 +54,7 @@ func (b *setupBench) apply(t *testing.T, p api.SetupPlan) (api.SetupResult, erro
 	return b.Apply(As(t.Context(), Admin("ann", "terminal")), p, api.SetupSecrets{UserPassword: "long enough"}, func(api.SetupStep) {})
 }
 
-// TestSetupGoesOn breaks a setup off at each line that it types. What was done stays, and a new
+// TestSetupGoesOn breaks a setup off at each line that it types. The steps before stay, and a new
 // plan brings it to its end.
 func TestSetupGoesOn(t *testing.T) {
 	for broken, done := range map[string][]string{"one": {}, "two": {}, "three": {"stop", "write"}} {

@@ -489,7 +489,7 @@ func TestForms(t *testing.T) {
 		t.Errorf("asked for %+v, %q", a.asked, a.ended)
 	}
 	if _, body := get(t, h, "/jobs?done=backup"); !strings.Contains(body, "The backup is in the queue.") {
-		t.Error("the page does not say what was done")
+		t.Error("the page does not name the steps")
 	}
 	if resp, _ := post(t, h, "/backup", nil); resp.StatusCode != 400 || len(a.asked) != 3 {
 		t.Errorf("a backup of nothing: %s, %+v", resp.Status, a.asked[3:])

@@ -196,7 +196,7 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) {
 	p.send(w, with(map[string]any{"sub": "7"}, p.Info))
 }
 
-// with returns what is usual, with changes; nil leaves a name out.
+// with returns the usual claims, with changes; nil leaves a name out.
 func with(usual, changes map[string]any) map[string]any {
 	for name, value := range changes {
 		usual[name] = value
