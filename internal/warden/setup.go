@@ -267,9 +267,10 @@ func (a *applying) end(ctx context.Context) error {
 	}
 	if len(devices) > 0 {
 		rules, err := w.Firewall(ctx, api.Firewall{Format: a.result.Plan.Host.Firewall})
-		if err == nil {
-			a.result.Firewall = append(a.result.Firewall, rules)
+		if err != nil {
+			return fmt.Errorf("all steps are done, but there are no rules for the firewall: %w", err)
 		}
+		a.result.Firewall = append(a.result.Firewall, rules)
 	}
 	a.result.Page = page(c.Web)
 	next := api.Do("device import", "FILE").Say(" adds the devices of a list, ").Do("device add", "NAME").With("address", "HOST").With("username", "USER").Say(" adds one")
