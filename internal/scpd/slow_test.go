@@ -117,19 +117,25 @@ func (f from) RemoteAddr() net.Addr {
 type patient struct {
 	net.Conn
 	queue chan []byte
+	ended chan struct{} // closed with the test
 }
 
 func newPatient(c net.Conn) *patient {
-	p := &patient{Conn: c, queue: make(chan []byte, 1000)}
+	p := &patient{Conn: c, queue: make(chan []byte, 1000), ended: make(chan struct{})}
 	go func() {
-		for piece := range p.queue {
-			if piece == nil {
-				p.Conn.Close()
+		for {
+			select {
+			case <-p.ended:
 				return
-			}
-			if _, err := p.Conn.Write(piece); err != nil {
-				p.Conn.Close()
-				return
+			case piece := <-p.queue:
+				if piece == nil {
+					p.Conn.Close()
+					return
+				}
+				if _, err := p.Conn.Write(piece); err != nil {
+					p.Conn.Close()
+					return
+				}
 			}
 		}
 	}()
@@ -202,7 +208,7 @@ type client struct {
 // login logs in, and closes the connection with the test.
 func (n *network) login(ip string) (*ssh.Client, *patient) {
 	raw := newPatient(n.dial(ip))
-	n.t.Cleanup(func() { close(raw.queue) })
+	n.t.Cleanup(func() { close(raw.ended) })
 	c, channels, requests, err := ssh.NewClientConn(raw, "", &ssh.ClientConfig{User: "x", Auth: []ssh.AuthMethod{ssh.Password("y")}, HostKeyCallback: ssh.InsecureIgnoreHostKey()})
 	if err != nil {
 		n.t.Fatal(err)
@@ -297,7 +303,7 @@ func TestSlowClients(t *testing.T) {
 		"says nothing": {func(n *network) (net.Conn, func(string) error) { return n.dial("192.0.2.1"), nil }, "", time.Second, 0, 70 * time.Second},
 		"no key exchange": {func(n *network) (net.Conn, func(string) error) {
 			raw := newPatient(n.dial("192.0.2.1"))
-			n.t.Cleanup(func() { close(raw.queue) })
+			n.t.Cleanup(func() { close(raw.ended) })
 			_, _ = io.WriteString(raw, "SSH-2.0-x\r\n")
 			return raw, nil
 		}, "", time.Second, 0, 70 * time.Second},
@@ -473,7 +479,7 @@ func TestHandshakeIsNoted(t *testing.T) {
 			}
 			synctest.Wait() // what the client has sent arrives before its end
 			raw.Close()
-			close(raw.queue)
+			close(raw.ended)
 		}
 		synctest.Wait()
 		store.mu.Lock()
