@@ -14,6 +14,7 @@ need jq jq
 need busybox busybox
 need ssh openssh-client
 [ -n "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || missing="$missing postgresql"
+/usr/bin/python3 -c "import paramiko, scp" 2>/dev/null || missing="$missing python3-paramiko python3-scp"
 [ -x /usr/sbin/sshd ] || missing="$missing openssh-server"
 need telnet telnet
 need node nodejs
