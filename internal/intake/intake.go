@@ -31,6 +31,8 @@ type Gate struct {
 // welcome for each connection within the limits, in a goroutine of its own. The connection
 // counts until it is closed. Errors of accept(2) that pass are waited out; see package accept.
 func (g *Gate) Take(l net.Listener, welcome func(net.Conn)) error {
+	g.wg.Add(1) // a connection that is taken while l is closed must not be the first that Wait counts
+	defer g.wg.Done()
 	l = &accept.Listener{Listener: l, Log: g.Log}
 	for {
 		c, err := l.Accept()
@@ -41,7 +43,7 @@ func (g *Gate) Take(l net.Listener, welcome func(net.Conn)) error {
 	}
 }
 
-// Wait waits until no welcome is running.
+// Wait waits until neither Take nor a welcome is running.
 func (g *Gate) Wait() { g.wg.Wait() }
 
 // admit passes a connection on, if any file is expected and the limits permit.
