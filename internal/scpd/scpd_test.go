@@ -5,9 +5,11 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -529,6 +531,82 @@ func TestCommands(t *testing.T) {
 		}
 	}
 	b.wantEmpty()
+}
+
+// longest is more than a line of the log, and more than a reason, may have of what a client says, in bytes.
+const longest = 2000
+
+// wantShort waits for the log of so many clients, and checks that the log and the evidence quote only the
+// beginning of what a client says.
+func (b *bench) wantShort(ticket *spool.Ticket, clients int) {
+	b.Helper()
+	for end := time.Now().Add(time.Minute); strings.Count(b.log.String(), "no file by SCP") < clients && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	for line := range strings.Lines(b.log.String()) {
+		if len(line) > longest {
+			b.Errorf("a line of the log has %d bytes: %.200s", len(line), line)
+		}
+	}
+	e := ticket.Evidence()
+	if seen := fmt.Sprint(e.Handshake, e.Strays); len(seen) > longest {
+		b.Errorf("the evidence has %d bytes: %.200s", len(seen), seen)
+	}
+}
+
+// TestLongHandshake offers very long algorithms. Nobody has proved who it is by then.
+func TestLongHandshake(t *testing.T) {
+	b := newBench(t, false)
+	ticket := b.expect(loopback, 4)
+	c, err := net.Dial("tcp", b.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	payload := append([]byte{20}, make([]byte, 16)...) // SSH_MSG_KEXINIT: RFC 4253 section 7.1
+	for range 10 {
+		payload = append(payload, ssh.Marshal(struct{ Algorithms string }{strings.Repeat("x", 10_000)})...)
+	}
+	payload = append(payload, make([]byte, 5)...)
+	padding := 8 - (5+len(payload)+4)%8 + 4
+	packet := append(binary.BigEndian.AppendUint32(nil, uint32(1+len(payload)+padding)), byte(padding))
+	packet = append(append(packet, payload...), make([]byte, padding)...)
+	if _, err := c.Write(append([]byte("SSH-2.0-x\r\n"), packet...)); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, c) // until the server hangs up
+	b.wantShort(ticket, 1)
+	if ticket.Evidence().Handshake == nil {
+		t.Errorf("no reason was noted; %s", b.log)
+	}
+}
+
+// TestLongName asks for files with very long names.
+func TestLongName(t *testing.T) {
+	b := newBench(t, false)
+	ticket := b.expect(loopback, 4)
+	for _, letter := range []string{"x", "y"} {
+		c, err := b.dial(loopback, ticket.Name, ticket.Password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := c.NewSession()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Stdin = strings.NewReader("C0644 4 x\nfile\x00")
+		if err := s.Run("scp -t " + letter + strings.Repeat("x", 20_000)); err == nil {
+			t.Error("a file with another name was taken")
+		}
+		c.Close()
+	}
+	b.wantShort(ticket, 2)
+	if len(ticket.Evidence().Strays) == 0 {
+		t.Error("no other name was noted")
+	}
 }
 
 // TestQuietWithoutTicket talks to nobody while no file is expected.

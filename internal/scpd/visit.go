@@ -42,6 +42,7 @@ func (v *visit) serve() error {
 	}
 	c, channels, requests, err := ssh.NewServerConn(v.conn, &config)
 	if err != nil {
+		err = shortened{err}
 		v.noteHandshake(err)
 		return err
 	}
@@ -69,6 +70,24 @@ func (v *visit) noteHandshake(err error) {
 	if !errors.As(err, &login) && !errors.Is(err, io.EOF) && !v.server.over() {
 		v.server.Store.NoteHandshake(v.from, err)
 	}
+}
+
+// shortened is an error with the beginning of its text: SSH quotes what a client offers or says at its end, which may
+// be 256 kB of somebody who has proved nothing.
+type shortened struct{ error }
+
+// Error implements error.
+func (e shortened) Error() string { return beginning(e.error.Error(), 1200) }
+
+// Unwrap is for errors.Is and errors.As.
+func (e shortened) Unwrap() error { return e.error }
+
+// beginning returns at most so many bytes of a text, and whole characters.
+func beginning(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // session accepts one session, and refuses all other channels: those of forwarding too.
@@ -125,7 +144,7 @@ func (v *visit) noteStray(r *ssh.Request) {
 	if ssh.Unmarshal(r.Payload, &argument) == nil {
 		what += " " + argument.Text
 	}
-	what = what[:min(len(what), 100)]
+	what = beginning(what, 100)
 	v.server.Log.Info("request refused", "remote", v.conn.RemoteAddr(), "request", what)
 	v.server.Store.NoteStray(v.from, what)
 }
@@ -181,6 +200,7 @@ func (v *visit) run(channel ssh.Channel, c command) (err error) {
 // expected returns an error unless the command names the file of the ticket.
 func (v *visit) expected(name string) error {
 	if strings.TrimLeft(name, "/") != v.put.Name {
+		name = beginning(name, 100)
 		v.server.Store.NoteStray(v.from, name)
 		return fmt.Errorf("not expected: %q", name)
 	}
