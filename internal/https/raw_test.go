@@ -2,8 +2,10 @@ package https_test
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"crypto/tls"
 	"encoding/base64"
+	"encoding/hex"
 	"io"
 	"net/http"
 	"os"
@@ -128,4 +130,60 @@ func (b *bench) storedBy(t *spool.Ticket) string {
 		b.Error(err)
 	}
 	return string(text)
+}
+
+// TestGetWithBody refuses to send a file to a client that announces a body which never comes. Without a limit
+// its connection would stay, and the end of the server would wait for it.
+func TestGetWithBody(t *testing.T) {
+	b := newBench(t, tls.VersionTLS12)
+	name, content := b.file(5)
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(content)
+	ticket, err := b.Offer(t.Context(), f, spool.Offer{Device: loopback, SHA256: hex.EncodeToString(sum[:]), Deadline: time.Now().Add(time.Hour), Secret: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ticket.Close()
+	auth := base64.StdEncoding.EncodeToString([]byte(ticket.Name + ":" + ticket.Password))
+	began := time.Now()
+	answers := b.sendRaw("GET /"+ticket.Name+" HTTP/1.1\r\nHost: x\r\nAuthorization: Basic "+auth+"\r\nContent-Length: 4\r\n\r\n", false)
+	if len(answers) != 1 || answers[0] != http.StatusBadRequest {
+		t.Errorf("answers %d", answers)
+	}
+	if took := time.Since(began); took > 40*time.Second {
+		t.Errorf("the connection stayed for %s", took)
+	}
+	if e := ticket.Evidence(); e.Complete != 0 {
+		t.Errorf("evidence %+v", e)
+	}
+}
+
+// TestStrangerFillsNoLog asks again and again without a password. That is no line of the log each time.
+func TestStrangerFillsNoLog(t *testing.T) {
+	b := newBench(t, tls.VersionTLS12)
+	b.expect(stranger, 5)
+	c, err := tls.Dial("tcp", b.at, &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	in := bufio.NewReader(c)
+	for range 20 {
+		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		r, err := http.ReadResponse(in, nil)
+		if err != nil || r.StatusCode != http.StatusUnauthorized {
+			t.Fatal(r, err)
+		}
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if lines := strings.Count(b.log.String(), "level=INFO"); lines > 1 {
+		t.Errorf("20 requests without a password are %d lines of the log", lines)
+	}
 }

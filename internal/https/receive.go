@@ -2,7 +2,9 @@ package https
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -33,12 +35,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", http.MethodGet+", "+http.MethodPut)
 	}
+	level := slog.LevelDebug // a client asks without a password first, and may ask again and again
 	if status != http.StatusUnauthorized || r.Header.Get("Authorization") != "" {
 		w.Header().Set("Connection", "close") // nothing follows; only who was asked for a password sends the same file again
+		level = slog.LevelInfo
 	}
 	if status != http.StatusCreated {
 		_ = c.SetReadDeadline(time.Now().Add(answerTime))
-		s.Log.Info("request refused", "remote", r.RemoteAddr, "method", r.Method, "status", status, "err", why)
+		s.Log.Log(r.Context(), level, "request refused", "remote", r.RemoteAddr, "method", fmt.Sprintf("%.20s", r.Method), "status", status, "err", why)
 	}
 	w.WriteHeader(status)
 	if why != "" {

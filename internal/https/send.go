@@ -11,6 +11,9 @@ import (
 // get sends the file that a request fetches. It returns the status of the answer and the reason if
 // that is no success; otherwise 0.
 func (s *Server) get(w http.ResponseWriter, c *http.ResponseController, r *http.Request) (status int, why string) {
+	if r.ContentLength != 0 { // net/http would wait for it after the file
+		return http.StatusBadRequest, "no body with GET"
+	}
 	d, err := s.Store.Get(request(r))
 	if err != nil {
 		return answer(err)
