@@ -104,7 +104,14 @@ func (p Page) fromProvider(w http.ResponseWriter, r *http.Request) {
 
 // notAdmitted shows the form for the login again: users of this page can still log in with their password.
 func (p Page) notAdmitted(w http.ResponseWriter, r *http.Request, page loginPage, err error) {
-	p.Log.Warn("login refused: the provider has not proved who it is", "from", login.Address(r), "err", fmt.Sprintf("%.600s", err)) // the error may quote a whole answer
+	note := func() {
+		p.Log.Warn("login refused: the provider has not proved who it is", "from", login.Address(r), "err", fmt.Sprintf("%.600s", err)) // the error may quote a whole answer
+	}
+	if errors.Is(err, oidc.ErrDown) || errors.Is(err, oidc.ErrForeign) {
+		p.untried.Do(note)
+	} else {
+		note() // these are limited as wrong passwords are
+	}
 	switch {
 	case errors.Is(err, oidc.ErrDown):
 		p.askAgain(w, r, http.StatusServiceUnavailable, page, p.providerHost()+" cannot be asked now. The log of the service says why. Users of this page can log in with their password.")

@@ -139,3 +139,26 @@ func TestProviderRefuses(t *testing.T) {
 		t.Errorf("with a password while the provider is down: %s", resp.Status)
 	}
 }
+
+// TestProviderLog: who has proved nothing cannot fill the log, neither with answers of no login nor while the
+// provider is down.
+func TestProviderLog(t *testing.T) {
+	p := oidctest.New(t)
+	for _, down := range []bool{false, true} {
+		p.Change(func() { p.Down = down })
+		var log bytes.Buffer
+		h := pageOf(p, "", &log)
+		for range 100 {
+			path, status := "/login/oidc/callback?state=x&code=y", 400
+			if down {
+				path, status = "/login/oidc", 503
+			}
+			if resp, _ := get(t, h, path); resp.StatusCode != status {
+				t.Fatalf("%s: %s", path, resp.Status)
+			}
+		}
+		if lines := strings.Count(log.String(), "\n"); lines == 0 || lines > 20 {
+			t.Errorf("provider down %t: 100 requests are %d lines of the log", down, lines)
+		}
+	}
+}

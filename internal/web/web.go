@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"flashwarden/internal/login"
 	"flashwarden/internal/warden"
 )
@@ -28,7 +30,8 @@ type Page struct {
 	Now      func() time.Time // nil: time.Now
 
 	tries   *login.Tries
-	editing *sync.Mutex // a device is read and changed
+	editing *sync.Mutex     // a device is read and changed
+	untried *rate.Sometimes // limits the log of logins with the provider that do not count as tries
 }
 
 // secure reports whether a browser comes over TLS.
@@ -51,6 +54,7 @@ func (p Page) Handler() http.Handler {
 		p.Now = time.Now
 	}
 	p.tries, p.editing = login.NewTries(), new(sync.Mutex)
+	p.untried = &rate.Sometimes{First: 10, Interval: 5 * time.Second}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /assets/{version}/{name}", serveAsset)
 	mux.HandleFunc("GET /login", p.loginForm)
