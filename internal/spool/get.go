@@ -8,7 +8,7 @@ import (
 )
 
 // Get starts the download that p asks for: of an Offer with Secret. The caller reads the file, and
-// ends with End. The error is ErrUnauthorised, or in the words for the device.
+// ends with End. Meanwhile nobody else gets the file. The error is ErrUnauthorised, or in the words for the device.
 func (s *Spool) Get(p Put) (*Download, error) {
 	p.From = p.From.Unmap()
 	t := s.secretTicket(p, opGet)

@@ -81,3 +81,34 @@ func TestGet(t *testing.T) {
 	_, err = s.Get(right)
 	wantError(t, err, tftp.CodeAccess) // used up
 }
+
+// TestGetTwiceAtOnce: a password works once, also for two requests at the same time.
+func TestGetTwiceAtOnce(t *testing.T) {
+	s := open(t)
+	ticket := secretOffer(t, s)
+	right := Put{Name: ticket.Name, Password: ticket.Password, From: sw1}
+	first, err := s.Get(right)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := s.Get(right); err == nil {
+		for _, d := range []*Download{first, second} {
+			if got, err := io.ReadAll(d); err == nil && string(got) == "image" {
+				defer d.End(nil)
+			}
+		}
+		t.Fatal("the file is sent twice with one password")
+	}
+	if err := s.Admits(right); err == nil {
+		t.Error("a second login is admitted meanwhile")
+	}
+	first.End(errors.New("gone"))
+	again, err := s.Get(right)
+	if err != nil {
+		t.Fatalf("after a try that broke off: %v", err)
+	}
+	again.End(nil)
+	if e := ticket.Evidence(); e.Complete != 1 {
+		t.Errorf("evidence %+v", e)
+	}
+}

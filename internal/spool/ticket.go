@@ -211,7 +211,7 @@ func (t *Ticket) objection(r *tftp.Request) string {
 		return "not expected from this address"
 	}
 	switch {
-	case t.upload != nil:
+	case t.upload != nil, t.Password != "" && t.evidence.Running > 0:
 		return "in use"
 	case t.Name == "" && !ordinary(strings.TrimLeft(r.Filename, "/")):
 		return "not a valid file name"
