@@ -432,11 +432,10 @@ func (v view) linesCount() bool {
 // next start they take the place of those that are there. The result is by path, and
 // has an entry for one without boot lines, too.
 // encrypted is a configuration that has passwords of type 6; empty if none has.
-func (r *Runner) startups(ctx context.Context, files []api.PlannedFile) (lines map[string][]ios.BootLine, encrypted string, err error) {
+func (r *Runner) startups(ctx context.Context, v view, files []api.PlannedFile) (lines map[string][]ios.BootLine, encrypted string, err error) {
 	lines = make(map[string][]ios.BootLine)
 	for _, f := range files {
-		name := flash.ParsePath(f.Path).Base()
-		if f.State == api.Equal || name != "startup-config" && name != "config.text" {
+		if f.State == api.Equal || !v.readsAtStart(f.Path) {
 			continue
 		}
 		lines[f.Path] = nil

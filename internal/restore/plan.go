@@ -84,7 +84,7 @@ func (r *Runner) plan(ctx context.Context, l *line, p planning) (api.Plan, error
 		return api.Plan{}, err
 	}
 	var encrypted string
-	if a.startup, encrypted, err = r.startups(ctx, a.files); err != nil {
+	if a.startup, encrypted, err = r.startups(ctx, p.view, a.files); err != nil {
 		return api.Plan{}, err
 	}
 	a.notes = append(a.notes, p.keyOf(encrypted)...)

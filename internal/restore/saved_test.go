@@ -168,3 +168,35 @@ func TestSavedIsProved(t *testing.T) {
 		t.Errorf("%s; it boots %q next, and saved %q", r.Message, b.sw.BootNext(), bootLines(b))
 	}
 }
+
+// TestOtherStartupConfig restores a file that only has the name of a startup-config, such as
+// "copy startup-config flash:" leaves: the device does not read it when it starts.
+func TestOtherStartupConfig(t *testing.T) {
+	testlevel.NeedFull(t, "TestReadAtStart")
+	t.Parallel()
+	first := newBench(t, "isr4300", api.PolicyRebuild)
+	for i, f := range first.snapshot.Files {
+		if base(f.Path) == "startup-config" {
+			first.snapshot.Files[i].Path = "bootflash:/startup-config"
+		}
+	}
+	cases(t, map[string]func(*testing.T){
+		"the startup-config boots another file": func(t *testing.T) {
+			b := first.another(t, "isr4300", iossim.Faults{})
+			b.saveLines("bootflash:gone.bin")
+			p := b.plan(api.Restore{SetBoot: true}, b.imageOf(), "startup-config")
+			if !slices.Contains(p.Commands, "write memory") {
+				t.Errorf("types %q, refusals %+v", p.Commands, p.Refusals)
+			}
+		},
+		"there is none": func(t *testing.T) {
+			b := first.another(t, "isr4300", iossim.Faults{})
+			b.lose("nvram:startup-config")
+			r := b.restore(api.Restore{Reload: true}, "startup-config")
+			wantResult(t, r, api.StatusFailed, cause.UnsafeBoot)
+			if !r.Refused || !strings.Contains(r.Message, "no startup-config") {
+				t.Errorf("refused %t: %s", r.Refused, r.Message)
+			}
+		},
+	})
+}

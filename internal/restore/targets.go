@@ -204,6 +204,17 @@ const startupConfig = "nvram:startup-config"
 // isStartup reports whether a path is the startup-config.
 func isStartup(p string) bool { return flash.ParsePath(p) == flash.ParsePath(startupConfig) }
 
+// readsAtStart reports whether the device reads a file as its startup-config when it starts.
+// A file that only has such a name is none: "copy startup-config flash:" leaves one.
+func (v view) readsAtStart(file string) bool {
+	at := flash.ParsePath(file)
+	name := v.facts.ConfigFile
+	if name == "" && v.oneSetting() {
+		name = "flash:/config.text"
+	}
+	return isStartup(file) || name != "" && v.SameOnUnits(at, flash.ParsePath(name))
+}
+
 // isConfigFile reports whether a file in flash is the startup-config under its
 // other name: config.text of a Catalyst with classic IOS, on any member. It is
 // restored as nvram:startup-config. IOS receives that whole before it writes it,

@@ -528,3 +528,23 @@ func TestSavingStrands(t *testing.T) {
 		}
 	}
 }
+
+// TestReadAtStart takes only the file that a device reads when it starts for its startup-config.
+func TestReadAtStart(t *testing.T) {
+	stack := [][]string{{"flash:", "flash1:"}, {"flash2:"}, {"usbflash0:"}, {"nvram:"}}
+	for _, c := range []struct {
+		file, named    string
+		router, stored bool
+	}{
+		{"nvram:startup-config", "", true, true}, {"flash:/startup-config", "", true, false}, {"flash:/config.text", "", true, false},
+		{"flash:/config.text", "", false, true}, {"flash2:/config.text", "", false, true}, {"usbflash0:/config.text", "", false, false},
+		{"flash:/old/config.text", "", false, false}, {"flash:/startup-config", "", false, false},
+		{"flash:/site.cfg", "flash:/site.cfg", false, true}, {"flash:/config.text", "flash:/site.cfg", false, false},
+	} {
+		v := seen("flash:/x.bin", nil, stack, "flash:/x.bin", "flash2:/x.bin", "usbflash0:/y", "nvram:/startup-config")
+		v.boot.Units[0].PathList, v.facts.ConfigFile = !c.router, c.named
+		if got := v.readsAtStart(c.file); got != c.stored {
+			t.Errorf("%+v: %t", c, got)
+		}
+	}
+}
