@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"strings"
 	"time"
 
 	"flashwarden/api"
@@ -70,13 +71,14 @@ func (a application) send(ctx context.Context, s api.PlanStep, done outcome) (_ 
 }
 
 // afterFailure looks after a copy that the device has begun and that failed, also
-// when the user broke off. In nvram: the copy may have replaced the old file, so
-// that it is brought to its end. Elsewhere the copy is deleted.
+// when the user broke off. In nvram:, and in place of a file that write memory has written, the
+// copy may have replaced what the device needs at its next start, so that it is brought to its
+// end. Elsewhere the copy is deleted.
 func (a application) afterFailure(ctx context.Context, s api.PlanStep, done outcome, failure error) (outcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanWithin)
 	defer cancel()
-	if inNVRAM(s.Path) {
-		return a.finishNVRAM(ctx, s, done, failure)
+	if inNVRAM(s.Path) || s.Overwrite {
+		return a.finishReplacement(ctx, s, done, failure)
 	}
 	var what string
 	err := a.overNewLine(ctx, func() (err error) {
@@ -90,9 +92,9 @@ func (a application) afterFailure(ctx context.Context, s api.PlanStep, done outc
 	return done, also(failure, what)
 }
 
-// finishNVRAM proves a file in nvram: whose copy failed, or else sends it once
+// finishReplacement proves a file whose copy failed, or else sends it once
 // more. It types no further copy where the device asked something dangerous.
-func (a application) finishNVRAM(ctx context.Context, s api.PlanStep, done outcome, failure error) (outcome, error) {
+func (a application) finishReplacement(ctx context.Context, s api.PlanStep, done outcome, failure error) (outcome, error) {
 	var proved outcome
 	err := a.overNewLine(ctx, func() (err error) {
 		proved, err = a.prove(ctx, s, done, nil)
@@ -114,7 +116,15 @@ func (a application) finishNVRAM(ctx context.Context, s api.PlanStep, done outco
 		}
 	}
 	a.log().Info("look after a failed copy", "device", a.plan.Request.Device, "file", s.Path, "err", err)
-	return done, also(failure, s.Path+" may be incomplete: `write memory` on the device writes the running-config there")
+	return done, also(failure, s.Path+" may be incomplete: `write memory` on the device writes "+written(s.Path)+" there")
+}
+
+// written is what write memory writes to a file.
+func written(p string) string {
+	if strings.HasPrefix(flash.ParsePath(p).Base(), "private-config") {
+		return "the private keys in use"
+	}
+	return "the running-config"
 }
 
 // also adds to an error the state of the device now.

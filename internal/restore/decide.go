@@ -148,7 +148,7 @@ func (p planning) directories(files []api.PlannedFile) []api.PlanStep {
 // member of a stack keeps in flash beside it.
 func (v view) saves(boot bootChange, file string) bool {
 	keys := flash.ParsePath(cmp.Or(v.facts.PrivateFile, "flash:/private-config.text"))
-	return len(boot.stages) > 0 && (isStartup(file) || v.oneSetting() && v.SameOnUnits(flash.ParsePath(file), keys))
+	return len(boot.stages) > 0 && (v.readsAtStart(file) || v.oneSetting() && v.SameOnUnits(flash.ParsePath(file), keys))
 }
 
 // fileSteps puts one file onto the device: the old one goes first. In nvram: a

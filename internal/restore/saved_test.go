@@ -200,3 +200,49 @@ func TestOtherStartupConfig(t *testing.T) {
 		},
 	})
 }
+
+// TestDamagedKeys damages private keys on their way, after write memory has written those in
+// use: the device is not left without keys.
+func TestDamagedKeys(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
+	t.Parallel()
+	b := newBench(t, "c3750", api.PolicyRebuild)
+	for i, f := range b.snapshot.Files {
+		if f.Kind == api.KindImage {
+			b.snapshot.Files[i].Path = "flash:/new.bin"
+		}
+	}
+	b.write("flash:/private-config.text", "other keys")
+	b.node.Runner().Backup(t.Context(), b.device, backup.Options{Policy: api.PolicyAll})
+	b.onEvent = func(e api.Event) {
+		if e.Step == api.StepChange && e.File == "write memory" {
+			b.sw.Arm(iossim.Faults{FlipBit: 1})
+		}
+	}
+	r := b.restore(api.Restore{SetBoot: true, Replace: true}, "new.bin", "private-config.text")
+	if _, there := b.sw.File("flash:/private-config.text"); !there {
+		t.Errorf("no keys are left: %s", r.Message)
+	}
+	wantResult(t, r, api.StatusOK, "")
+	b.wantFiles(func(f api.File) bool { return base(f.Path) == "private-config.text" })
+}
+
+// TestConfigInFlash restores config.text of a Catalyst under that name, with boot lines: write
+// memory writes it before its copy.
+func TestConfigInFlash(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
+	t.Parallel()
+	o := iossim.Options{Boots: []string{}}
+	b := newBenchOf(t, "c3750", o, api.PolicyRebuild)
+	for i, f := range b.snapshot.Files {
+		if f.Kind == api.KindImage {
+			b.snapshot.Files[i].Path = "flash:/new.bin"
+		}
+	}
+	startup := b.text("nvram:startup-config")
+	b.lose("flash:/config.text")
+	wantResult(t, b.restore(api.Restore{SetBoot: true, To: "flash:"}, "new.bin", "config.text"), api.StatusOK, "")
+	if now := b.text("nvram:startup-config"); now != startup {
+		t.Errorf("the startup-config is\n%s", now)
+	}
+}
