@@ -83,6 +83,10 @@ func (r *Runner) plan(ctx context.Context, l *line, p planning) (api.Plan, error
 	if a.removals, lacking, err = r.held(ctx, l, p.device.Name, removals, a); err != nil {
 		return api.Plan{}, err
 	}
+	var unsaved []api.Problem
+	if a, unsaved, err = r.rewritten(ctx, l, p, a); err != nil {
+		return api.Plan{}, err
+	}
 	var encrypted string
 	if a.startup, encrypted, err = r.startups(ctx, p.view, a.files); err != nil {
 		return api.Plan{}, err
@@ -91,7 +95,42 @@ func (r *Runner) plan(ctx context.Context, l *line, p planning) (api.Plan, error
 	if a.provisioned, err = r.newProvisioning(ctx, p.view, a.files); err != nil {
 		return api.Plan{}, err
 	}
-	return p.decide(a, slices.Concat(refused, stay, lacking)), nil
+	return p.decide(a, slices.Concat(refused, stay, lacking, unsaved)), nil
+}
+
+// rewritten has the files restored after the boot lines that are equal now, but which the
+// write memory of these lines replaces: with the running-config, for one. The content that
+// is there now must be in the vault, like that of each file that differs.
+func (r *Runner) rewritten(ctx context.Context, l *line, p planning, a answers) (answers, []api.Problem, error) {
+	startup, _, err := r.startups(ctx, p.view, a.files)
+	if err != nil {
+		return a, nil, err
+	}
+	boot, after := p.boot(a.files, startup), a
+	after.files, after.notes = slices.Clone(a.files), slices.Clone(a.notes)
+	var replaced []api.PlanStep
+	for i, f := range a.files {
+		if f.State == api.Equal && p.view.saves(boot, f.Path) {
+			after.files[i].State, after.files[i].Evidence = api.Differs, ""
+			after.notes = append(after.notes, f.Path+" has the content of the snapshot now; `write memory` replaces it, so that it is restored after that")
+			replaced = append(replaced, api.PlanStep{Kind: api.PlanDelete, Path: f.Path, Size: f.There})
+		}
+	}
+	if len(replaced) == 0 {
+		return a, nil, nil
+	}
+	if startup, _, err = r.startups(ctx, p.view, after.files); err != nil {
+		return a, nil, err
+	}
+	if again := p.boot(after.files, startup); len(again.stages) == 0 && len(again.refused) == 0 {
+		return a, nil, nil // the device boots it first, also by this startup-config
+	}
+	if after.noDigest, err = p.computesNone(ctx, l, after); err != nil { // nothing was to be written before
+		return a, nil, err
+	}
+	held, lacking, err := r.held(ctx, l, p.device.Name, replaced, after)
+	after.removals = append(slices.Clip(a.removals), held...)
+	return after, lacking, err
 }
 
 // quiet refuses a device that asks no questions, because it would erase and overwrite

@@ -246,3 +246,41 @@ func TestConfigInFlash(t *testing.T) {
 		t.Errorf("the startup-config is\n%s", now)
 	}
 }
+
+// TestEqualIsSaved restores a startup-config that is on the device already, together with boot
+// lines: write memory replaces it with the running-config, so that it is restored after that.
+func TestEqualIsSaved(t *testing.T) {
+	testlevel.NeedFull(t, "waits for a terminal")
+	t.Parallel()
+	run := func(profile, words string) func(*testing.T) {
+		return func(t *testing.T) {
+			b := newBenchOf(t, profile, iossim.Options{Boots: []string{}}, api.PolicyRebuild)
+			for i, f := range b.snapshot.Files {
+				if f.Kind == api.KindImage {
+					b.snapshot.Files[i].Path = flashOf(f.Path) + "/new.bin"
+				}
+			}
+			if err := b.sw.EditRunningConfig("\nhostname ", "\n! not saved\nhostname "); err != nil {
+				t.Fatal(err)
+			}
+			startup := b.text("nvram:startup-config")
+			config := "startup-config"
+			if !slices.ContainsFunc(b.snapshot.Files, func(f api.File) bool { return base(f.Path) == config }) {
+				config = "config.text"
+			}
+			r := b.restore(api.Restore{SetBoot: true}, "new.bin", config)
+			if now := b.text("nvram:startup-config"); now != startup {
+				t.Errorf("%s %s: the startup-config has changed:\n%s", r.Status, r.Message, now)
+			}
+			if words != "" && (!r.Refused || !strings.Contains(r.Message, words)) {
+				t.Errorf("refused %t: %s", r.Refused, r.Message)
+			} else if words == "" {
+				wantResult(t, r, api.StatusOK, "")
+			}
+		}
+	}
+	cases(t, map[string]func(*testing.T){
+		"BOOT of a Catalyst stays": run("c3750", ""),
+		"a router boots by it":     run("isr2900", "startup-config of the snapshot has no boot line"),
+	})
+}
