@@ -29,9 +29,9 @@ import (
 	"flashwarden/tftp"
 )
 
-// nameLength is the length of a ticket name. 20 base-32 digits have 100 bits,
+// NameLength is the length of the name, and of the password, of a ticket. 20 base-32 digits have 100 bits,
 // which cannot be guessed during the life of a ticket.
-const nameLength = 20
+const NameLength = 20
 
 // Spool is a directory with the files of running and just completed transfers.
 type Spool struct {
@@ -124,7 +124,7 @@ func (s *Spool) ExpectPull(device netip.Addr, size int64, deadline time.Time) *T
 	return t
 }
 
-func unguessable() string { return strings.ToLower(rand.Text()[:nameLength]) }
+func unguessable() string { return strings.ToLower(rand.Text()[:NameLength]) }
 
 // newTicket returns a ticket that is not registered yet.
 func (s *Spool) newTicket(op tftp.Op, device netip.Addr, name string, deadline time.Time) *Ticket {

@@ -30,7 +30,7 @@ func (v HTTPS) Check(f File) error {
 	if v.Port == 0 {
 		return cause.New(cause.Internal, "the HTTPS server is off", api.Say("give it an address: ").Set(httpsListen, `":8443"`))
 	}
-	return v.copy(f, "name", "password").Validate()
+	return v.copy(f, anyName, anyName).Validate()
 }
 
 // Line implements Transport.

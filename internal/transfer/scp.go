@@ -32,7 +32,7 @@ func (v SCP) Check(f File) error {
 	if v.Port == 0 {
 		return cause.New(cause.Internal, "the SCP server is off", api.Say("give it an address: ").Set("transports.scp.listen", `":2022"`))
 	}
-	return v.copy(f, "name", "password").Validate()
+	return v.copy(f, anyName, anyName).Validate()
 }
 
 // Line implements Transport.

@@ -20,7 +20,7 @@ type TFTP struct {
 }
 
 // Check implements Transport.
-func (v TFTP) Check(f File) error { return v.Copy(f, "name").Validate() }
+func (v TFTP) Check(f File) error { return v.Copy(f, anyName).Validate() }
 
 // Line implements Transport.
 func (v TFTP) Line(f File) string { return v.Copy(f, "TICKET").Command() }

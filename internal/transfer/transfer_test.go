@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -237,6 +238,34 @@ func TestServer(t *testing.T) {
 	} {
 		if got := Server(api.Device{TFTPAddress: c.own}, c.advertise, there); got != want {
 			t.Errorf("%v: got %s, want %s", c, got, want)
+		}
+	}
+}
+
+// TestLongPaths has a file that passes the check before its copy also pass with the name and the
+// password of its ticket: a restore may delete the old file between the two.
+func TestLongPaths(t *testing.T) {
+	s, err := spool.Open(t.TempDir())
+	must(t, err)
+	ticket := s.ExpectPut(there, 1, time.Now().Add(time.Hour))
+	defer ticket.Close()
+	d := &device{t: t, spool: s, copying: func(_ context.Context, d *device) (ios.CopyResult, error) {
+		return ios.CopyResult{}, d.typed.Validate()
+	}}
+	for _, v := range []Transport{TFTP{Server: here}, overSCP, HTTPS{Server: here, Port: 8443}} {
+		longest := 0
+		for n := range 254 {
+			f := File{Path: "flash:/" + strings.Repeat("d", n), ToDevice: true}
+			if v.Check(f) != nil {
+				continue
+			}
+			longest = n
+			if _, err := v.Move(t.Context(), d, f, ticket); err != nil {
+				t.Fatalf("%T, a path of %d characters: %v", v, len(f.Path), err)
+			}
+		}
+		if longest < 100 {
+			t.Errorf("%T takes no path of more than %d characters", v, longest)
 		}
 	}
 }
