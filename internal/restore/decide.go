@@ -29,7 +29,7 @@ func (p planning) decide(a answers, refused []api.Problem) api.Plan {
 	}
 	plan := api.Plan{
 		Request: p.request, Snapshot: p.selection.Snapshot.ID, Files: append([]api.PlannedFile{}, a.files...), Steps: []api.PlanStep{}, Commands: []string{},
-		Space: p.space(after), Notes: distinct(p.selection.Notes, p.otherDevice(), a.notes, boot.notes, p.vlans(a.files), note), Refusals: append(boot.refused, refused...),
+		Space: p.space(after), Notes: distinct(p.selection.Notes, p.otherDevice(), p.notShown(), a.notes, boot.notes, p.vlans(a.files), note), Refusals: append(boot.refused, refused...),
 		Server: p.via.server.String(), VRF: p.via.vrf, CopyBy: p.via.by, Port: p.via.documented().port,
 	}
 	plan.Seen = see(p.view, directories(p.view, a.files, a.removals))
@@ -68,6 +68,15 @@ func (p planning) otherDevice() []string {
 		return []string{fmt.Sprintf("the snapshot is of serial number %s; this is %s", s.Facts.Serial, f.Serial)}
 	}
 	return nil
+}
+
+// notShown notes that the startup-config, by which the device boots after a power failure, was
+// not compared.
+func (p planning) notShown() []string {
+	if p.view.saved != nil || !p.request.SetBoot && !p.request.Reload {
+		return nil
+	}
+	return []string{"this account cannot read the startup-config, so that its boot lines are not checked: look at `show startup-config | include ^boot system`"}
 }
 
 // keyOf notes that a configuration of another device has passwords of type 6: their

@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,5 +79,25 @@ func TestNotesOfPatches(t *testing.T) {
 	}
 	if got := p.patches(false); got != nil {
 		t.Errorf("nothing is installed: %q", got)
+	}
+}
+
+// TestNotShown notes that boot lines were not compared with those of a startup-config that the
+// device does not show.
+func TestNotShown(t *testing.T) {
+	for name, c := range map[string]struct {
+		saved *ios.BootConfig
+		asked api.Restore
+		noted bool
+	}{
+		"it is not shown":          {nil, api.Restore{SetBoot: true}, true},
+		"it is not, for a restart": {nil, api.Restore{Reload: true}, true},
+		"nothing boots":            {nil, api.Restore{}, false},
+		"it is shown":              {new(ios.BootConfig), api.Restore{SetBoot: true, Reload: true}, false},
+	} {
+		p := planning{request: c.asked, view: view{saved: c.saved}}
+		if got := p.decide(answers{}, nil).Notes; slices.ContainsFunc(got, func(n string) bool { return strings.Contains(n, "cannot read the startup-config") }) != c.noted {
+			t.Errorf("%s: %q", name, got)
+		}
 	}
 }
