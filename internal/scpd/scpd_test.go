@@ -505,7 +505,7 @@ func TestCommands(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		s.Stdin, s.Stdout, s.Stderr = strings.NewReader("C0644 4 x\nfile\x00"), &out, &out
+		s.Stdin, s.Stdout = strings.NewReader("C0644 4 x\nfile\x00"), &out
 		switch command {
 		case "SHELL":
 			if err = s.Shell(); err == nil {
