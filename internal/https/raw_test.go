@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"flashwarden/internal/spool"
+	"flashwarden/internal/testlevel"
 )
 
 // rawCase is what a client sends, byte by byte. The file of its ticket has four bytes. TARGET is
@@ -135,6 +136,8 @@ func (b *bench) storedBy(t *spool.Ticket) string {
 // TestGetWithBody refuses to send a file to a client that announces a body which never comes. Without a limit
 // its connection would stay, and the end of the server would wait for it.
 func TestGetWithBody(t *testing.T) {
+	testlevel.NeedFull(t, "the server waits 10 s for a body")
+	t.Parallel()
 	b := newBench(t, tls.VersionTLS12)
 	name, content := b.file(5)
 	f, err := os.Open(name)
