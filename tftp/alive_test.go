@@ -3,7 +3,6 @@ package tftp_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"net/netip"
 	"testing"
@@ -68,45 +67,5 @@ func TestAlive(t *testing.T) {
 		}
 		cancel()
 		cancelSoon()
-	}
-}
-
-// stuck is a slog.Handler that hangs at the line about a dropped request.
-type stuck struct {
-	slog.Handler
-	hangs chan<- struct{}
-	free  <-chan struct{}
-}
-
-// Enabled implements slog.Handler.
-func (h stuck) Enabled(context.Context, slog.Level) bool { return true }
-
-// Handle implements slog.Handler.
-func (h stuck) Handle(_ context.Context, r slog.Record) error {
-	if r.Message == "request dropped" {
-		h.hangs <- struct{}{}
-		<-h.free
-	}
-	return nil
-}
-
-// TestAliveOfStuckReader lets the goroutine that reads the listening socket hang where it
-// holds no lock: in the log, about a request that it drops.
-func TestAliveOfStuckReader(t *testing.T) {
-	hangs, free := make(chan struct{}, 1), make(chan struct{})
-	log := slog.New(stuck{Handler: slog.DiscardHandler, hangs: hangs, free: free})
-	s := &tftp.Server{Handler: &memory{}, Log: log, Allow: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}
-	w := &world{t: t, real: true, listen: func(a netip.AddrPort) (net.PacketConn, error) {
-		return net.ListenUDP("udp", net.UDPAddrFromAddrPort(a))
-	}}
-	w.run(s, "127.0.0.1:0")
-	w.peer().request(rrq("f", "octet"))
-	<-hangs
-	soon, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	err := s.Alive(soon)
-	close(free)
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a server that reads no request: %v", err)
 	}
 }

@@ -62,7 +62,7 @@ func chunkSize(n int) int {
 	switch {
 	case n <= 64:
 		return largeChunk
-	case n <= 256:
+	case n <= 1024:
 		return 16 << 10
 	}
 	return 8 << 10

@@ -42,11 +42,3 @@ func TestChunksShareTheMemory(t *testing.T) {
 		t.Errorf("after all chunks were returned, %d bytes are still in use", left)
 	}
 }
-
-// TestChunksOfManyTransfers has 1000 transfers at once. Each of them holds little more
-// than one chunk, and there is much memory left.
-func TestChunksOfManyTransfers(t *testing.T) {
-	if n := 1000 * newBudget(defaultBufferBytes, defaultBufferBytes).chunkSize(1000); n > 10<<20 {
-		t.Errorf("1000 transfers hold %d KB in chunks", n>>10)
-	}
-}

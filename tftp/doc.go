@@ -20,9 +20,8 @@
 // of them run on each port at the same time, and the address of the peer
 // distinguishes them (RFC 1350 section 4 requires only that the pair of ports is
 // unique). A read that asks for a window or for large blocks gets a port of its
-// own, unless Server.Ports sets a range. Few goroutines read the ports and run the state machines of
-// the transfers: one, or with more than two processors as many as these less one. Each port belongs
-// to one of them. A bounded number of other goroutines call the Handler; the
+// own, unless Server.Ports sets a range. One goroutine reads all ports and runs the state machines of
+// the transfers. A bounded number of other goroutines call the Handler; the
 // calls of one transfer are made in order. A peer that has not answered yet needs
 // no goroutine, timer or file descriptor, and is dropped first when there are too
 // many transfers.

@@ -77,7 +77,9 @@ func (e *engine) watchListener() {
 
 // visit returns when the reader has begun another round, and every lock was free once.
 func (e *engine) visit() {
-	e.ports.reader.visit()
+	if round := e.ports.reader.round(); round != nil {
+		<-round
+	}
 	for _, l := range append(e.ports.ownLoops(), e.ports.loops...) {
 		l.visit()
 	}

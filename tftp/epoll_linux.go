@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// poller reads some ports of an engine in one goroutine. It waits in the kernel
+// poller reads all ports of an engine in one goroutine. It waits in the kernel
 // (epoll(7)). Waiting in the network poller of the Go runtime would make a
 // transfer in lockstep a fifth slower.
 type poller struct {
@@ -41,7 +41,6 @@ const (
 	lookTime  = 15 * time.Microsecond // polling before sleeping; sleeping costs more than this
 	coldWaits = 32                    // waits without polling, after polling found nothing
 	hotRounds = 32                    // reads of one port in a row before the other ports are checked
-	lonely    = 8                     // reads of a single datagram from a port that had no more than one
 )
 
 func newPoller(loops []*loop) (*poller, error) {
@@ -102,18 +101,17 @@ func (p *poller) remove(l *loop) {
 	p.rouse()
 }
 
-// visit returns when the goroutine has begun another round.
-func (p *poller) visit() {
-	p.mu.Lock()
-	if p.ended {
-		p.mu.Unlock()
-		return
-	}
+func (p *poller) round() chan struct{} {
 	c := make(chan struct{})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		close(c)
+		return c
+	}
 	p.rounds = append(p.rounds, c)
 	p.rouse()
-	p.mu.Unlock()
-	<-c
+	return c
 }
 
 // rouse ends the wait of the goroutine.
@@ -279,7 +277,7 @@ func (p *poller) serve(n int) (alone *loop, ended bool) {
 		if e.Events&unix.EPOLLERR != 0 {
 			p.closedPeers(alone)
 		}
-		in, err := p.receive(alone)
+		in, err := alone.link.(*port).read(p.in)
 		if err != nil {
 			continue // an ICMP message about one peer appears as an error of the socket
 		}
@@ -293,21 +291,6 @@ func (p *poller) serve(n int) (alone *loop, ended bool) {
 		return nil, false
 	}
 	return alone, false
-}
-
-// receive returns the waiting datagrams of a loop. From a port that had only one, it
-// then reads one at a time, which is cheaper, for a while. If there are more, epoll
-// reports the port again.
-func (p *poller) receive(l *loop) ([]datagram, error) {
-	if l.lonely > 0 {
-		l.lonely--
-		return l.link.(*port).readOne(p.in), nil
-	}
-	in, err := l.link.(*port).read(p.in)
-	if len(in) == 1 {
-		l.lonely = lonely
-	}
-	return in, err
 }
 
 // closedPeers ends the transfers whose peers closed their ports.

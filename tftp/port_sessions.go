@@ -13,7 +13,6 @@ type loop struct {
 	engine *engine
 	link   link
 	index  int32         // the reader's number for it
-	lonely int           // reads of a single datagram that are left, see poller.receive
 	wake   chan struct{} // the first timer has changed
 	closed chan struct{} // of a port with one transfer: closed when that is over; nil: shared port
 

@@ -188,7 +188,6 @@ func TestMonotonic(t *testing.T) {
 	l.begin(time.Now(), s)
 	e.storage.close() // waits for what begin gave it
 	l.handle([]datagram{{b: appendACK(nil, 1), from: peer}})
-	e.storage.close() // for what the ACK gave it
 	for name, at := range map[string]time.Time{"heard": s.clock.heard, "asking": s.clock.asking, "sentAt": s.clock.rt.sentAt, "deadline": s.clock.deadline} {
 		if at.IsZero() || !strings.Contains(at.String(), " m=") {
 			t.Errorf("%s is %v: no monotonic clock", name, at)

@@ -29,9 +29,9 @@ func newSender(t terms) sender {
 }
 
 // wants reports whether another chunk should be loaded. The unacknowledged window
-// and the next window (or so many blocks ahead, if that is more) are kept in memory.
-func (s *sender) wants(ahead int) bool {
-	return s.last == 0 && s.next-1-s.acked < uint64(s.window+max(s.window, ahead))
+// and the next window (or chunk, if larger) are kept in memory.
+func (s *sender) wants(chunkBlocks int) bool {
+	return s.last == 0 && s.next-1-s.acked < uint64(s.window+max(s.window, chunkBlocks))
 }
 
 // add adds the next chunk. tail is the payload of its last block in bytes if

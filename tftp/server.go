@@ -216,10 +216,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// Alive returns nil when Serve still works: each goroutine that reads the sockets has
+// Alive returns nil when Serve still works: the goroutine that reads the sockets has
 // begun another round, and no transfer and no call of Observe has been stuck since. If
 // ctx ends first, it returns the error of ctx. If Serve does not run, it returns nil. A
-// call costs one wake-up of each goroutine; systemd's watchdog is a use of it.
+// call costs one wake-up of the goroutine; systemd's watchdog is a use of it.
 func (s *Server) Alive(ctx context.Context) error {
 	s.mu.Lock()
 	engines := slices.Collect(maps.Keys(s.engines))

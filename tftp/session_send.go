@@ -107,39 +107,21 @@ func (d *download) proceed(now time.Time, out *outbox) {
 	d.load(out)
 }
 
-// load asks the storage side for the next chunk, if one is needed. A peer that has not
-// answered gets only the first one.
+// load asks the storage side for the next chunk, if one is needed.
 func (d *download) load(out *outbox) {
 	s := d.s
-	size, ahead := d.nextChunk()
-	if s.busy || !d.wants(ahead) || !s.clock.confirmed && len(d.chunks) > 0 {
+	block := d.blockSize + headerSize
+	size := max(s.loop.engine.chunkSize(), block)
+	if d.window > 1 {
+		size = max(size, min(largeChunk, d.window*block))
+	}
+	if s.busy || !d.wants(size/block) {
 		return
 	}
-	s.submit(job{kind: jobRead, chunk: s.chunk(size)}, out)
-}
-
-// The sizes in bytes of the chunks of a read in lockstep.
-const (
-	firstChunk   = 4 << 10 // for a peer that has not answered
-	crowdedChunk = 4 << 10 // when so many transfers run that uploads have chunks of 8 KiB
-)
-
-// nextChunk returns the size of the next chunk in bytes, and how many blocks are left
-// when it is loaded: in lockstep a quarter of a chunk lasts long enough, so that most
-// of the time only one chunk is in memory.
-func (d *download) nextChunk() (size, ahead int) {
-	block := d.blockSize + headerSize
-	size = max(d.s.loop.engine.chunkSize(), block)
-	switch {
-	case d.window > 1:
-		size = max(size, min(largeChunk, d.window*block))
-		return size, size / block
-	case !d.s.clock.confirmed:
-		size = max(min(size, firstChunk), block)
-	case size <= 8<<10:
-		size = max(min(size, crowdedChunk), block)
+	if !s.clock.confirmed && len(d.chunks) > 0 {
+		return // a peer that has not answered gets only the first chunk
 	}
-	return size, size / block / 4
+	s.submit(job{kind: jobRead, chunk: s.chunk(size)}, out)
 }
 
 // loaded takes the chunk that load asked for.

@@ -131,10 +131,10 @@ func (s *socket) close() {
 // reader reads the links of all loops.
 type reader interface {
 	start()
-	stop()             // stops reading and waits for the goroutines
-	add(l *loop) error // reads one more loop; called by the goroutine that reads the listener
-	remove(l *loop)    // stops reading a loop that was added, and closes its link
-	visit()            // returns when each goroutine that reads several loops has begun another round
+	stop()                // stops reading and waits for the goroutines
+	add(l *loop) error    // reads one more loop; called by the goroutine that reads the listener
+	remove(l *loop)       // stops reading a loop that was added, and closes its link
+	round() chan struct{} // closed when the goroutine that reads all loops begins its next round; nil: there is no such goroutine
 }
 
 // socketReader reads each socket in a goroutine.
@@ -150,7 +150,7 @@ func (r *socketReader) add(l *loop) error {
 
 func (r *socketReader) remove(l *loop) { l.link.close() }
 
-func (r *socketReader) visit() {}
+func (r *socketReader) round() chan struct{} { return nil }
 
 func (r *socketReader) start() {
 	for _, l := range r.loops {

@@ -36,10 +36,10 @@ func transferLink(listener link, local netip.AddrPort) (link, error) {
 	return openSocket(local)
 }
 
-// newReader returns the reader for the links of the loops, the listener first.
+// newReader returns the reader for the links of the loops.
 func newReader(loops []*loop) (reader, error) {
 	if _, ok := loops[0].link.(*port); ok {
-		return newPollers(loops)
+		return newPoller(loops)
 	}
 	return &socketReader{loops: loops}, nil
 }
