@@ -56,6 +56,7 @@ var arrows = map[string][]string{
 	"internal/backup":              {"api", "internal/flash", "internal/transfer", "internal/spool", "internal/vault", "internal/catalog", "internal/imagefile", "internal/ios", "internal/cause"},
 	"internal/https":               {"internal/intake", "internal/spool", "internal/writelimit", "tftp"},
 	"internal/intake":              {"internal/accept"},
+	"internal/intake/intaketest":   {}, // a test kit
 	"internal/scp":                 {},
 	"internal/scpd":                {"internal/disk", "internal/intake", "internal/scp", "internal/spool", "internal/writelimit", "tftp"},
 	"internal/transfer":            {"api", "internal/cause", "internal/ios", "internal/lazyregexp", "internal/scp", "internal/spool"},

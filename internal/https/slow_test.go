@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"flashwarden/internal/https"
+	"flashwarden/internal/intake/intaketest"
 	"flashwarden/internal/spool"
 	"flashwarden/tftp"
 )
@@ -66,48 +67,10 @@ func (f fakeFile) Abort(error) {
 	f.aborted++
 }
 
-// memory is a listener whose connections are in memory.
-type memory struct {
-	conns chan net.Conn
-	errs  chan error // of Accept
-	done  chan struct{}
-	close func()
-}
-
-func newMemory() *memory {
-	m := &memory{conns: make(chan net.Conn), errs: make(chan error), done: make(chan struct{})}
-	m.close = sync.OnceFunc(func() { close(m.done) })
-	return m
-}
-
-func (m *memory) Accept() (net.Conn, error) {
-	select {
-	case c := <-m.conns:
-		return c, nil
-	case err := <-m.errs:
-		return nil, err
-	case <-m.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (m *memory) Close() error   { m.close(); return nil }
-func (m *memory) Addr() net.Addr { return &net.TCPAddr{} }
-
-// from is a connection with the address of its peer.
-type from struct {
-	net.Conn
-	ip string
-}
-
-func (f from) RemoteAddr() net.Addr {
-	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(f.ip), 50000))
-}
-
 // network is a server in memory.
 type network struct {
 	t      *testing.T
-	l      *memory
+	l      *intaketest.Listener
 	server *https.Server
 	cancel context.CancelFunc
 	served chan error
@@ -115,7 +78,7 @@ type network struct {
 
 func newNetwork(t *testing.T, store https.Store, perSource int) *network {
 	cert, _ := own()
-	n := &network{t: t, l: newMemory(), served: make(chan error, 1), server: &https.Server{Store: store, TLS: https.Settings(cert, tls.VersionTLS12), PerSource: perSource}}
+	n := &network{t: t, l: intaketest.NewListener(), served: make(chan error, 1), server: &https.Server{Store: store, TLS: https.Settings(cert, tls.VersionTLS12), PerSource: perSource}}
 	var ctx context.Context
 	ctx, n.cancel = context.WithCancel(context.Background())
 	go func() { n.served <- n.server.Serve(ctx, n.l) }()
@@ -131,11 +94,7 @@ func (n *network) end() {
 }
 
 // dial connects from an address.
-func (n *network) dial(ip string) net.Conn {
-	near, far := net.Pipe()
-	n.l.conns <- from{far, ip}
-	return near
-}
+func (n *network) dial(ip string) net.Conn { return n.l.Dial(ip) }
 
 // client speaks TLS, and hears what the server says.
 type client struct {
@@ -275,7 +234,7 @@ func TestAcceptFails(t *testing.T) {
 		n := newNetwork(t, &fakeStore{}, 0)
 		defer n.end()
 		for _, err := range []error{syscall.EHOSTUNREACH, syscall.EPERM, syscall.EMFILE} {
-			n.l.errs <- err
+			n.l.Fail(err)
 			synctest.Wait()
 			if len(n.served) > 0 {
 				t.Fatalf("%v has ended the server", err)
@@ -292,7 +251,7 @@ func TestAcceptFails(t *testing.T) {
 		}
 		idle := n.client("192.0.2.1") // it is cut off, and not waited for
 		defer idle.Close()
-		n.l.errs <- syscall.EINVAL
+		n.l.Fail(syscall.EINVAL)
 		synctest.Wait()
 		if len(n.served) == 0 {
 			t.Error("a broken listener has not ended the server")

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"flashwarden/internal/intake/intaketest"
 	"flashwarden/internal/scpd"
 	"flashwarden/internal/spool"
 	"flashwarden/tftp"
@@ -77,41 +78,6 @@ func (f fakeFile) Abort(error) {
 	f.aborted++
 }
 
-// memory is a listener whose connections are in memory.
-type memory struct {
-	conns chan net.Conn
-	done  chan struct{}
-	close func()
-}
-
-func newMemory() *memory {
-	m := &memory{conns: make(chan net.Conn), done: make(chan struct{})}
-	m.close = sync.OnceFunc(func() { close(m.done) })
-	return m
-}
-
-func (m *memory) Accept() (net.Conn, error) {
-	select {
-	case c := <-m.conns:
-		return c, nil
-	case <-m.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (m *memory) Close() error   { m.close(); return nil }
-func (m *memory) Addr() net.Addr { return &net.TCPAddr{} }
-
-// from is a connection with the address of its peer.
-type from struct {
-	net.Conn
-	ip string
-}
-
-func (f from) RemoteAddr() net.Addr {
-	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(f.ip), 50000))
-}
-
 // patient is a connection that takes bytes without waiting for a reader, as TCP
 // does: both sides of SSH begin by writing.
 type patient struct {
@@ -164,14 +130,14 @@ func (p *patient) Close() error {
 // network is a server in memory.
 type network struct {
 	t      *testing.T
-	l      *memory
+	l      *intaketest.Listener
 	server *scpd.Server
 	cancel context.CancelFunc
 	served chan error
 }
 
 func newNetwork(t *testing.T, store scpd.Store, perSource int) *network {
-	n := &network{t: t, l: newMemory(), served: make(chan error, 1), server: &scpd.Server{Store: store, Keys: keys(t, false)[:1], PerSource: perSource}}
+	n := &network{t: t, l: intaketest.NewListener(), served: make(chan error, 1), server: &scpd.Server{Store: store, Keys: keys(t, false)[:1], PerSource: perSource}}
 	var ctx context.Context
 	ctx, n.cancel = context.WithCancel(context.Background())
 	go func() { n.served <- n.server.Serve(ctx, n.l) }()
@@ -187,11 +153,7 @@ func (n *network) end() {
 }
 
 // dial connects from an address.
-func (n *network) dial(ip string) net.Conn {
-	near, far := net.Pipe()
-	n.l.conns <- from{far, ip}
-	return near
-}
+func (n *network) dial(ip string) net.Conn { return n.l.Dial(ip) }
 
 // client is a session of the command of a device.
 type client struct {
