@@ -2,12 +2,8 @@ package transfer
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/netip"
-	"syscall"
 	"time"
 
 	"flashwarden/api"
@@ -79,28 +75,6 @@ func (v SCP) Diagnose(w Witness) *cause.Error {
 // ofSource judges by the address from which the device sent.
 func (v SCP) ofSource(w Witness) *cause.Error { return secretSource(w, "ip ssh source-interface") }
 
-// secretSource judges a request with a password by its address. command names the interface to send from.
-func secretSource(w Witness, command string) *cause.Error {
-	if w.Seen.Requested || len(w.Seen.WrongSource) == 0 {
-		return nil
-	}
-	name := w.Interface
-	if name == "" {
-		name = "INTERFACE"
-	}
-	return cause.New(cause.WrongSource,
-		fmt.Sprintf("the device's connection came from %s, but the inventory has %s for the device", w.Seen.WrongSource[0], w.Device),
-		api.Say("on the device, in configuration mode: ").Type(api.OnDevice, command+" "+name).
-			Say("; or change its address in the inventory: ").Do("device edit", w.Name).With("address", w.Seen.WrongSource[0].String()))
-}
-
-// brokeOff reports whether a handshake ended because the connection was lost or slow: that does
-// not mean that the device refuses the transport.
-func brokeOff(err error) bool {
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, net.ErrClosed) // our server had no more patience
-}
-
 // ofHandshake judges by an SSH connection that did not come about. Another transport may do.
 func (v SCP) ofHandshake(w Witness) *cause.Error {
 	err := w.Seen.Handshake
@@ -120,20 +94,6 @@ func (v SCP) ofHandshake(w Witness) *cause.Error {
 // command.
 func (v SCP) ofWords(w Witness) *cause.Error { return otherWay(w, "SCP", "scp") }
 
-// otherWay judges by what a device printed, if it cannot or will not use this transport. The file
-// system of that name is missing then.
-func otherWay(w Witness, transport, system string) *cause.Error {
-	auto := api.Say("use another transport: ").Do("device edit", w.Name).With("copy_by", api.CopyAuto)
-	switch {
-	case w.Said.Cause == cause.CommandRejected && !w.Seen.Requested:
-		return cause.New(cause.TransportRestricted, "the device cannot copy over "+transport+": "+w.said(),
-			auto.Say("; on the device, ").Type(api.OnDevice, "show file systems").Say(" lists %s: if its software has it", system))
-	case w.Said.Cause == cause.TransportRestricted:
-		return cause.New(cause.TransportRestricted, w.said(), auto)
-	}
-	return ofWords(w)
-}
-
 // noRequest is for a device that sent nothing, or whose packets were lost.
 func (v SCP) noRequest(w Witness) *cause.Error {
 	var fix api.Fix
@@ -149,16 +109,4 @@ func (v SCP) noRequest(w Witness) *cause.Error {
 func (v SCP) redirect(w Witness) string {
 	return fmt.Sprintf("nft 'table inet flashwarden { chain to_scp { type nat hook prerouting priority dstnat; policy accept; %s saddr %s tcp dport %d redirect to :%d; }; }'",
 		w.family(), w.Device, scpAsk, v.Port)
-}
-
-// permitTCP permits connections of the device: to this port of this host, after a redirect, and to the
-// port asked on the path. show and source are commands of the device.
-func permitTCP(w Witness, port, asked uint16, show, source string) api.Fix {
-	match := fmt.Sprintf("tcp dport %d accept", port)
-	return api.Say("permit TCP %d from %s to %s. Look in this order:", asked, w.Device, w.Server).
-		Say("\n1. this host, if ").Type(api.OnHost, "nft list tables").Say(" shows inet filter: ").
-		Type(api.OnHost, w.quotedNFT("inet filter input", w.Device, none, match)).
-		Say("\n2. the device: ").Type(api.OnDevice, "ping "+w.Server.String()).Say(", ").Type(api.OnDevice, "show ip route "+w.Server.String()).
-		Say(", ").Type(api.OnDevice, show).Say("; ").Type(api.OnDevice, source).Say(" names the interface that it sends from").
-		Say("\n3. the path, in each access list: ").Type(api.OnPath, fmt.Sprintf("permit tcp host %s host %s eq %d", w.Device, w.Server, asked))
 }
