@@ -1,7 +1,7 @@
-// Package scpd receives files that devices send by SCP, and sends files that they fetch: an SSH
-// server that knows one command, "scp -t NAME" or "scp -f NAME", for the name and the password of a
-// ticket. It acknowledges a file only when it is stored. There is no shell, no forwarding, no subsystem and no environment, and it talks to
-// nobody while no ticket is open.
+// Package scpd receives files that devices send by SCP, and sends files that they fetch. It is an
+// SSH server that knows one command, "scp -t NAME" or "scp -f NAME", for the name and the password
+// of a ticket. It acknowledges a file only when it is stored. It has no shell, no forwarding, no
+// subsystem and no environment, and it talks to nobody while no ticket is open.
 package scpd
 
 import (
