@@ -69,7 +69,7 @@ func (s *site) killAtLine(line int, args ...string) {
 }
 
 // TestKilledRunIsInterrupted kills a backup in the middle of its first copy: the
-// status shows an interrupted run, and the next backup protects the device. So it is over each transport.
+// status shows an interrupted run, and the next backup protects the device. Each transport does so.
 func TestKilledRunIsInterrupted(t *testing.T) {
 	t.Parallel()
 	testlevel.NeedFull(t, "a copy that lasts")
