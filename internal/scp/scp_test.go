@@ -174,8 +174,21 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 func (discard) Commit() error               { return nil }
 func (discard) Abort(error)                 {}
 
-// TestMemory: hundreds of transfers at once are no burden.
+// TestMemory: hundreds of transfers at once are no burden. The runtime counts the memory of the
+// whole process, so the smallest of ten counts is that of a transfer.
 func TestMemory(t *testing.T) {
+	least := transferMemory(t)
+	for range 9 {
+		least = min(least, transferMemory(t))
+	}
+	if least > 24<<10 {
+		t.Errorf("one transfer took %d bytes of memory", least)
+	}
+}
+
+// transferMemory returns how many bytes were allocated during one transfer.
+func transferMemory(t *testing.T) uint64 {
+	t.Helper()
 	const size = 1 << 20
 	stream := struct {
 		io.Reader
@@ -187,7 +200,5 @@ func TestMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
-	if took := after.TotalAlloc - before.TotalAlloc; took > 24<<10 {
-		t.Errorf("one transfer took %d bytes of memory", took)
-	}
+	return after.TotalAlloc - before.TotalAlloc
 }
